@@ -98,7 +98,7 @@ class LoginSessions:
 
 def guard(app: Flask) -> None:
     """Require a log-in for ``app`` if there are users, and add the security headers to every answer."""
-    dashboard = data_of(app).config.dashboard
+    dashboard = app.extensions[EXTENSION].config.dashboard
     app.secret_key = secrets.token_bytes(32)
     secure = bool(dashboard.tls_cert or dashboard.behind_proxy)
     app.config.update(
@@ -124,11 +124,6 @@ def guard(app: Flask) -> None:
 def _method(users: Mapping[str, str]) -> str:
     """Return the hash method of the first user: the check of an unknown user takes as long."""
     return next(iter(users.values()), "scrypt$").split("$")[0]
-
-
-def data_of(app: Flask) -> Any:
-    """Return what ``app`` shows."""
-    return app.extensions[EXTENSION]
 
 
 def csrf() -> str:

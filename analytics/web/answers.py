@@ -103,7 +103,7 @@ class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     at: Annotated[float, Meta(description="when the oldest of these numbers was read, in Unix seconds")]
 
 
-def filled(kind: type[T], source: object, **own: object) -> T:
+def filled(kind: type[T], source: object, /, **own: object) -> T:
     """Return a Struct with the fields ``own``, and the others as the attributes of ``source`` that are named like them."""
     others = {name: getattr(source, name) for name in kind.__struct_fields__ if name not in own}
     return kind(**own, **others)

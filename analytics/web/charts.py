@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
 from analytics.web.display import NOTHING
@@ -154,6 +155,14 @@ def content(
         low, high = min([0, *values]), max([0, *values])
         models[f"{chart.name}.y"] = {"start": low - 0.05 * (high - low) if low else 0}
     return {"sources": sources, "words": words} | ({"models": models} if models else {})
+
+
+def numbered(row: Any, values: Sequence[float | None], most: int) -> SimpleNamespace:
+    """Return a row of a chart with the series ``v0``, ``v1`` … up to ``most`` of them; None where there is no value."""
+    given = {f"v{n}": value for n, value in enumerate(values)}
+    return SimpleNamespace(
+        day=row.day, final=getattr(row, "final", True), **dict.fromkeys(f"v{n}" for n in range(most)) | given
+    )
 
 
 def has_values(chart: Chart, answer: Any) -> bool:

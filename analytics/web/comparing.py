@@ -4,14 +4,13 @@ In an address it is ``compare=before``, ``compare=from:2026-03-01``, ``compare=a
 ``compare=segment:channel:b``.
 """
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from analytics.web.answers import AnswerScope
 from analytics.web.filters import SEGMENT, UNITED, BadFilter, day, one
 from analytics.web.options import Args
-from analytics.web.translation import TranslatableText, Translate
+from analytics.web.translation import TranslatableText, Translate, msg
 
 COMPARE = "compare"
 
@@ -38,53 +37,37 @@ def comparison(args: Args, scope: AnswerScope) -> Comparison | None:
     if not text:
         return None
     kind, _, value = text.partition(":")
-    if kind not in KINDS or bool(value) != (kind != "before"):
+    if kind not in ("before", "from", *CHOSEN) or bool(value) != (kind != "before"):
         raise BadFilter(
             "compare: expected before, from:2026-03-01, area:ID, plat:ID, united:ID or segment:NAME:VALUE, got {value}",
             value=text[:60],
         )
-    changed, name = KINDS[kind](value, scope)
+    if kind in CHOSEN:
+        title, others = CHOSEN[kind]
+        changed = {kind: value, **dict.fromkeys(others, "")}
+        name = TranslatableText(title, {"value": value})
+    else:
+        changed = _days(value, scope)
+        name = TranslatableText("{first} – {last}", {"first": changed["from"], "last": changed["to"]})
     texts = {"from": scope.first, "to": scope.last, "game": scope.game} | changed
     own = {key: values for key, values in without_comparison(args).items() if key not in texts}
     return Comparison({**own, **{key: [text] for key, text in texts.items() if text}}, name)
 
 
-def _since(first: date, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    days = date.fromisoformat(scope.last) - date.fromisoformat(scope.first)
-    span = {"from": str(first), "to": str(first + days)}
-    return span, TranslatableText("{first} – {last}", {"first": span["from"], "last": span["to"]})
+CHOSEN = {
+    "area": (msg("area {value}"), ("plat", UNITED)),
+    "plat": (msg("plat {value}"), ("area", UNITED)),
+    UNITED: (msg("merged areas {value}"), ("plat", "area")),
+    SEGMENT: (msg("segment {value}"), ()),
+}
+"""What a comparison may choose instead: what readers call it, and which other choices it replaces."""
 
 
-def _before(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    first, last = map(date.fromisoformat, (scope.first, scope.last))
-    return _since(first - (last - first) - timedelta(days=1), scope)
-
-
-def _from(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    first = day({COMPARE: [value]}, COMPARE)
-    assert first, "there is a value"
-    return _since(first, scope)
-
-
-def _area(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {"area": value, "plat": "", UNITED: ""}, TranslatableText("area {value}", {"value": value})
-
-
-def _plat(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {"plat": value, "area": "", UNITED: ""}, TranslatableText("plat {value}", {"value": value})
-
-
-def _united(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {UNITED: value, "plat": "", "area": ""}, TranslatableText("merged areas {value}", {"value": value})
-
-
-def _segment(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {SEGMENT: value}, TranslatableText("segment {value}", {"value": value})
-
-
-KINDS: dict[str, Callable[[str, AnswerScope], tuple[dict[str, str], TranslatableText]]] = {
-    "before": _before, "from": _from, "area": _area, "plat": _plat, UNITED: _united, "segment": _segment,
-}  # fmt: skip
+def _days(value: str, scope: AnswerScope) -> dict[str, str]:
+    """Return as many days as the scope has, from a day on; without one, those before the scope."""
+    begin, end = map(date.fromisoformat, (scope.first, scope.last))
+    first = day({COMPARE: [value]}, COMPARE) or begin - (end - begin) - timedelta(days=1)
+    return {"from": str(first), "to": str(first + (end - begin))}
 
 
 def called(found: Comparison | None, t: Translate) -> str:

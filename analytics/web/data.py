@@ -78,6 +78,14 @@ class Data:
             raise AnalyticsError("nothing can be entered: this dashboard's store was opened for reading")
         return self.entries
 
+    def store_error(self) -> str:
+        """Return why the store does not answer, "" where it does."""
+        try:
+            self.store.ping()
+        except AnalyticsError as error:
+            return str(error)
+        return ""
+
     def place(self, filters: Filters) -> Place:
         """Return which areas and days a filter means, by now.
 

@@ -22,6 +22,12 @@ _LONGEST = 260
 _FOREIGN = "Host: expected a name of this server, got another one, or none; ask for it by its own address"
 
 
+def refusal(text: str, status: int) -> Response:
+    """Return the answer to a request that no page is asked about."""
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(f"{text}\n", status, headers, content_type="text/plain; charset=utf-8")
+
+
 def reached_by(names: Sequence[str] | None, app: Application) -> Application:
     """Return ``app`` for requests whose ``Host`` is one of ``names``, or, if that is None, any valid one.
 
@@ -35,8 +41,6 @@ def reached_by(names: Sequence[str] | None, app: Application) -> Application:
         formed = len(host) <= _LONGEST and _HOST.fullmatch(host) is not None
         if formed and (names is None or host_is_trusted(host, names)):
             return app(environ, start_response)
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        refused = Response(f"{_FOREIGN}\n", 400, headers, content_type="text/plain; charset=utf-8")
-        return refused(environ, start_response)
+        return refusal(_FOREIGN, 400)(environ, start_response)
 
     return answer

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.wrappers import Response
 
 from analytics.config.addresses import parsed
+from analytics.web.hosts import refusal
 from analytics.web.probes import Application
 
 AROUND = (
@@ -34,7 +34,7 @@ def behind(proxies: Sequence[str], app: Application) -> Application:
 
     def over_tls(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["wsgi.url_scheme"] != "https":
-            return _refused(PLAIN, environ, start_response)
+            return refusal(PLAIN, 403)(environ, start_response)
         return app(environ, start_response)
 
     through = ProxyFix(over_tls, x_for=1, x_proto=1, x_host=1)
@@ -42,14 +42,7 @@ def behind(proxies: Sequence[str], app: Application) -> Application:
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         address = environ.get("REMOTE_ADDR", "")
         if not is_among(address, proxies):
-            return _refused(AROUND.format(address=address), environ, start_response)
+            return refusal(AROUND.format(address=address), 403)(environ, start_response)
         return through(environ, start_response)
 
     return answer
-
-
-def _refused(text: str, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(f"{text}\n", 403, headers, content_type="text/plain; charset=utf-8")(
-        environ, start_response
-    )

@@ -149,7 +149,7 @@ def rendered(
             lasting=lambda seconds: display.lasting(seconds, translate),
             now=data().clock(),
             age=age,
-            store_away=page.has_filter and age > OLD_SECONDS and not _store_answers(),
+            store_away=page.has_filter and age > OLD_SECONDS and bool(data().store_error()),
             **context,
             **page.context(view, translate),
             **more,
@@ -219,14 +219,6 @@ def _read_at(at: float, timezone: str) -> str:
     """Return the time of day, with its date where that is not today's."""
     date, time = display.moment(at, timezone).split()
     return time if date == display.moment(data().clock(), timezone).split()[0] else f"{date} {time}"
-
-
-def _store_answers() -> bool:
-    try:
-        data().store.ping()
-    except AnalyticsError:
-        return False
-    return True
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from analytics.core.bolt import Bolt
-from analytics.web.charts import Chart, Series
+from analytics.web.charts import Chart, Series, numbered
 from analytics.web.csvs import Row, structs
 from analytics.web.custom.bolt_reading import LINES, TOP, BoltReading
 from analytics.web.custom.structs import ALL, BoltHour, BoltLine, BoltStructs
@@ -111,27 +111,9 @@ class BoltPage:
         return kind(area=one["area"], plat=one.get("plat", ""), **times, **self.structs.names.row(one))
 
 
-class LinePoint(msgspec.Struct, frozen=True):
-    """What the chart's lines say of a period."""
-
-    day: str
-    v0: float | None
-    v1: float | None
-    v2: float | None
-    v3: float | None
-    v4: float | None
-    v5: float | None
-    final: bool
-
-
-def _points(answer: Any) -> list[LinePoint]:
-    nothing = dict.fromkeys(f"v{n}" for n in range(LINES + 1))
+def _points(answer: Any) -> list[Any]:
     return [
-        LinePoint(
-            day=one.day,
-            final=one.final,
-            **nothing | {f"v{n}": line.values[place] for n, line in enumerate(answer.lines)},
-        )
+        numbered(one, [line.values[place] for line in answer.lines], LINES + 1)
         for place, one in enumerate(answer.periods)
         if answer.lines
     ]

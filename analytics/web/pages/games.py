@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from analytics.config.currencies import sign
 from analytics.web.answers import Change, Date, Final, Money, PerHead, filled, labelled, means
-from analytics.web.charts import Chart, Series
+from analytics.web.charts import Chart, Series, numbered
 from analytics.web.data import Data
 from analytics.web.display import money
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, Filters
@@ -144,22 +144,6 @@ def _days(drawn: Sequence[tuple[Look, dict[date, Figures]]]) -> Iterator[GamesDa
         )
 
 
-class GamesPoint(msgspec.Struct, frozen=True):
-    """What the chart's lines say of a day."""
-
-    day: str
-    v0: int | None = None
-    v1: int | None = None
-    v2: int | None = None
-    v3: int | None = None
-    v4: int | None = None
-    v5: int | None = None
-
-
-def _points(answer: GamesAnswer) -> list[GamesPoint]:
-    return [GamesPoint(one.day, *one.values) for one in answer.days]
-
-
 def _context(answer: GamesAnswer, t: Translate) -> dict[str, Any]:
     return {"paid": lambda row, name: money(getattr(row, name), row.currency)}
 
@@ -170,7 +154,7 @@ ACTIVE = Chart(
     msg("Active accts by game"),
     "day",
     tuple(Series(f"v{n}", "", n + 1) for n in range(LINES)),
-    rows=_points,
+    rows=lambda answer: [numbered(one, one.values, LINES) for one in answer.days],
     names=lambda answer, t: answer.lines,
 )
 

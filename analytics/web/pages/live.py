@@ -8,11 +8,11 @@ import msgspec
 
 from analytics.broker.topics import LONGEST
 from analytics.spouts.rejected import Reject, newest
-from analytics.web.answers import means
+from analytics.web.answers import filled, means
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter, Filters
 from analytics.web.live_records import MOST_FILTERS, MOST_ROWS, RECORDS, LiveFilter
-from analytics.web.live_tuples import LiveRecord, shortened, source_name, topic_and_acct
+from analytics.web.live_tuples import shortened, source_name, topic_and_acct
 from analytics.web.page import DashboardPage
 from analytics.web.translation import Translate
 
@@ -68,7 +68,8 @@ def view(data: Data, filters: Filters, options: LiveOptions = LiveOptions()) -> 
     most = MOST_ROWS // 2 if options.state == "all" else MOST_ROWS
     rows: list[LiveRow] = []
     if sampler and options.state != "rejected":
-        rows += map(_usable, islice(reversed(sampler.rows), most))
+        newest_first = islice(reversed(sampler.rows), most)
+        rows += (filled(LiveRow, one, usable=True, reason="") for one in newest_first)
     if options.state != "usable":
         rows += map(_rejected, islice(_wanted(data, options), most))
     rows.sort(key=lambda row: row.at, reverse=True)
@@ -93,31 +94,12 @@ def _filter(options: LiveOptions) -> LiveFilter:
     return LiveFilter(options.topic, options.acct, options.source)
 
 
-def _usable(one: LiveRecord) -> LiveRow:
-    return LiveRow(
-        at=one.at,
-        usable=True,
-        reason="",
-        topic=one.topic,
-        source=one.source,
-        n=one.n,
-        acct=one.acct,
-        text=one.text,
-    )
-
-
 def _rejected(one: Reject) -> LiveRow:
     raw = one.original()
     topic, acct = topic_and_acct(raw)
-    return LiveRow(
-        at=one.at,
-        usable=False,
-        reason=one.reason,
-        topic=topic or _spout(one),
-        source=source_name(one.source),
-        n=one.n,
-        acct=acct,
-        text=shortened(raw),
+    source = source_name(one.source)
+    return filled(
+        LiveRow, one, usable=False, topic=topic or _spout(one), source=source, acct=acct, text=shortened(raw)
     )
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from analytics.core.rates import percent
 from analytics.timers.ltv import THROUGH
@@ -19,6 +20,7 @@ from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import ONE_DAY, each_day
 from analytics.web.reading.arithmetic import money
+from analytics.web.reading.curves import by_days, together
 from analytics.web.tables import Column, Table
 from analytics.web.translation import Translate
 
@@ -94,7 +96,7 @@ def view(data: Data, filters: Filters) -> PayersAnswer:
     return PayersAnswer(
         months=months,
         cohorts=cohorts,
-        conversion=list(_conversion(cohorts)),
+        conversion=[Conversion(*one) for one in together(point for one in cohorts for point in one.points)],
         scope=look.place.scope(),
         at=look.at,
     )
@@ -142,44 +144,14 @@ def _cohorts(look: Look) -> Iterator[ConversionCohort]:
         yield ConversionCohort(str(day), size, median, points, final)
 
 
-def _conversion(cohorts: list[ConversionCohort]) -> Iterator[Conversion]:
-    counts, sizes = dict.fromkeys(THROUGH, 0), dict.fromkeys(THROUGH, 0)
-    for cohort in cohorts:
-        for point in cohort.points:
-            counts[point.n] += point.count
-            sizes[point.n] += point.size
-    for n in THROUGH:
-        if sizes[n]:
-            yield Conversion(n, counts[n], sizes[n], percent(counts[n], sizes[n]))
-
-
 def _cohort_rows(data: Data, filters: Filters) -> Iterator[Row]:
     yield ["day", "size", "median_days", "n", "count", "of", "rate", "final"]
     for one in view(data, filters).cohorts:
         for point in one.points:
-            yield [
-                one.day,
-                one.size,
-                one.median_days,
-                point.n,
-                point.count,
-                point.size,
-                point.rate,
-                one.final,
-            ]
+            yield [one.day, one.size, one.median_days, *astuple(point), one.final]
 
 
 SHOWN = (0, 1, 3, 7, 14, 30, 60, 90)
-
-
-def _cohort_table(answer: PayersAnswer) -> list[dict[str, Any]]:
-    """Return a row for each cohort: which share had paid by some of its days, None where they have not come."""
-    return [
-        {"day": one.day, "size": one.size, "median_days": one.median_days, "final": one.final}
-        | dict.fromkeys((f"day{n}" for n in SHOWN), None)
-        | {f"day{point.n}": point.rate for point in one.points}
-        for one in answer.cohorts
-    ]
 
 
 def _by_month(answer: PayersAnswer) -> list[MonthOfPayers]:
@@ -211,7 +183,7 @@ COHORTS = Table(
     ConversionCohort,
     "day size median_days",
     has_final=True,
-    rows=_cohort_table,
+    rows=lambda answer: by_days(answer.cohorts, ("day", "size", "median_days", "final"), "rate", SHOWN),
     more=tuple(Column(f"day{n}", f"Day {n}", "percent", RATE) for n in SHOWN),
 )
 CONVERSION = Table("conversion", "All cohorts", Conversion, "n rate count size")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from analytics.core.periods import Zone
@@ -35,7 +36,7 @@ from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import Place, date_of, start_of
 from analytics.web.reading.arithmetic import money
-from analytics.web.reading.curves import joined
+from analytics.web.reading.curves import by_days, joined
 from analytics.web.reading.figures import NOTHING, Figures, figures
 from analytics.web.reading.forecast import Forecast, forecasts
 from analytics.web.reading.revenue import CurrencySum, RevenueDay, by_currency, revenue_days, with_signs
@@ -274,17 +275,7 @@ def _ltv_rows(data: Data, filters: Filters) -> Iterator[Row]:
     yield ["day", "size", "n", "value", "final"]
     for one in cohorts:
         for point in one.points:
-            yield [one.day, one.size, point.n, point.value, one.final]
-
-
-def _worth(answer: PaymentAnswer) -> list[dict[str, Any]]:
-    """Return a row for each cohort: what a head had paid by some of its days, None where they have not come."""
-    return [
-        {"day": one.day, "size": one.size, "final": one.final}
-        | dict.fromkeys((f"day{n}" for n in LTV_DAYS), None)
-        | {f"day{point.n}": point.value for point in one.points}
-        for one in answer.ltv
-    ]
+            yield [one.day, one.size, *astuple(point), one.final]
 
 
 def _worth_note(answer: PaymentAnswer, t: Translate) -> str:
@@ -330,7 +321,7 @@ LTV = Table(
     LtvCohort,
     "day size",
     has_final=True,
-    rows=_worth,
+    rows=lambda answer: by_days(answer.ltv, ("day", "size", "final"), "value", LTV_DAYS),
     more=tuple(Column(f"day{n}", f"LTV {n}", "money", VALUE) for n in LTV_DAYS),
 )
 

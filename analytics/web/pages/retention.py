@@ -2,13 +2,14 @@
 
 import math
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from analytics.core.rates import percent
@@ -22,6 +23,7 @@ from analytics.web.display import count
 from analytics.web.filters import Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
+from analytics.web.reading.curves import together
 from analytics.web.reading.starts import opening, openings
 from analytics.web.tables import Table
 from analytics.web.translation import Translate
@@ -178,12 +180,14 @@ def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOpti
     look = Look(data, data.place(filters))
     columns = COLUMNS[options.by]
     cohorts = list((_by_opening if options.axis == "open_day" else _by_day)(look, columns, options.of))
+    # The last row has only what no longer grows.
+    ended = [cell for one in cohorts for cell in one.cells if cell.final]
     return RetentionAnswer(
         of=options.of,
         axis=options.axis,
         by=options.by,
         cohorts=cohorts,
-        average=list(_average(cohorts)),
+        average=[Average(*one) for one in together(ended)],
         lifecycle=list(_lifecycle(look)),
         scope=look.place.scope(),
         at=look.at,
@@ -250,24 +254,12 @@ def _cohort(look: Look, columns: CohortColumns, row: _Row, day: str | None, open
     return Cohort(day, open_day, row.size, cells, ended == len(columns.ns))
 
 
-def _average(cohorts: list[Cohort]) -> Iterator[Average]:
-    """Yield, for each n, all cohorts whose n-th day has ended, weighted by their size."""
-    counts, sizes = Counter[int](), Counter[int]()
-    for cohort in cohorts:
-        for cell in cohort.cells:
-            if cell.final:
-                counts[cell.n] += cell.count
-                sizes[cell.n] += cell.size
-    for n, size in sorted(sizes.items()):
-        yield Average(n, counts[n], size, percent(counts[n], size))
-
-
 def _triangle(data: Data, filters: Filters, options: RetentionOptions) -> Iterator[Row]:
     cohorts = view(data, filters, options).cohorts
     yield ["day", "open_day", "size", "n", "count", "of", "rate", "final"]
     for one in cohorts:
         for cell in one.cells:
-            yield [one.day, one.open_day, one.size, *(getattr(cell, name) for name in Cell.__struct_fields__)]
+            yield [one.day, one.open_day, one.size, *astuple(cell)]
 
 
 def heat(rate: float, most: float) -> str:

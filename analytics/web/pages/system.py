@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import msgspec
 
 from analytics.config import Config
-from analytics.errors import AnalyticsError
 from analytics.runtime.report import StatusReport, report
 from analytics.runtime.usefulness import SourceShare
 from analytics.spouts.ends import journal_folders
@@ -96,7 +95,7 @@ def view(data: Data, filters: Filters) -> SystemAnswer:
         rejected_count=sum(kind.count for kind in kinds),
         journals=files[:MOST],
         journal_bytes=sum(file.bytes for file in files),
-        store_error=_store_error(data),
+        store_error=data.store_error(),
     )
 
 
@@ -156,14 +155,6 @@ def _journals(folder: Path) -> Iterator[JournalSummary]:
             except FileNotFoundError:
                 continue  # it was too old, and went while we looked
             yield JournalSummary(path.name, kind, facts.st_size, facts.st_mtime)
-
-
-def _store_error(data: Data) -> str:
-    try:
-        data.store.ping()
-    except AnalyticsError as error:
-        return str(error)
-    return ""
 
 
 PAGE = DashboardPage(

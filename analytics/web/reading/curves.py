@@ -1,10 +1,35 @@
-"""Curves of cohorts that end at different days, joined to one."""
+"""Cohorts that end at different days: as one, and as rows of a table."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from analytics.core.rates import percent
+
+
+def together(cells: Iterable[Any]) -> Iterator[tuple[int, int, int, float]]:
+    """Yield, for each n, the cells of all cohorts as one: n, how many accts, of how many, and the rate in percent."""
+    counts, sizes = Counter[int](), Counter[int]()
+    for cell in cells:
+        counts[cell.n] += cell.count
+        sizes[cell.n] += cell.size
+    for n in sorted(sizes):
+        yield n, counts[n], sizes[n], percent(counts[n], sizes[n])
+
+
+def by_days(
+    cohorts: Iterable[Any], shown: Sequence[str], value: str, days: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Return a row for each cohort: the fields ``shown``, and of its points that of some days, None where they have not come."""
+    return [
+        {name: getattr(one, name) for name in shown}
+        | dict.fromkeys((f"day{n}" for n in days), None)
+        | {f"day{point.n}": getattr(point, value) for point in one.points}
+        for one in cohorts
+    ]
 
 
 def joined(sizes: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, int, float]]:
