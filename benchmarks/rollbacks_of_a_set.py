@@ -235,7 +235,7 @@ class RollbackTest:
             if with_timers:
                 expected |= timer_documents(self._config, self._feed.stored(), store)
             self._outcome.documents = sum(map(len, expected.values()))
-            wrong = list(wrong_documents(store, expected).values())
+            wrong = [[": ".join(one)] for one in wrong_documents(store, expected)]
             faults = balance_faults(refill.state(), self._feed)
             return [*wrong, *([faults] if faults else [])]
         finally:

@@ -1,8 +1,10 @@
 """Whether a store and the broker's books hold what a feed must have led to."""
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from analytics.bolts import BOLTS
@@ -13,29 +15,46 @@ from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN, collections_of
 from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.acknowledging import publisher
-from analytics.store import Store, Write
+from analytics.store import Document, Store, Write
 from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed
 from analytics.timers import NAMES
 
 Collections = dict[str, dict[str, dict[str, Any]]]
+Expected = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Documents per collection and id."""
+
+OWN_FIELDS = ("updated", "parts")
+LONGEST = 60
+"""Characters of a value in the text of a difference."""
 
 
 def differences(store: Store, expected: Collections, most: int = 20) -> list[str]:
-    """Return where a store's documents differ from ``expected``, a line a field or document, up to ``most``."""
-    return [text for texts in wrong_documents(store, expected).values() for text in texts][:most]
+    """Return how a store's documents differ from ``expected``, a line a document, up to ``most``."""
+    wrong = islice(wrong_documents(store, expected), most)
+    return [f"{collection}: {id}: {text}" for collection, id, text in wrong]
 
 
-def wrong_documents(store: Store, expected: Collections) -> dict[tuple[str, str], list[str]]:
-    """Return the documents that differ from ``expected``, by collection and id, each with a description of the difference."""
-    found: dict[tuple[str, str], list[str]] = {}
+def wrong_documents(
+    store: Store, expected: Expected, harmless: Callable[[Document], bool] = lambda document: False
+) -> Iterator[tuple[str, str, str]]:
+    """Yield collection, id and difference of the documents that differ from ``expected``; lists of accts count as sets.
+
+    Args:
+        harmless: says which documents may be there though none is expected.
+    """
     for collection, documents in expected.items():
-        stored = {one["_id"]: _public(store.whole(collection, one)) for one in store.find(collection)}
-        for key in sorted(documents.keys() | stored.keys()):
-            if texts := list(_differing(documents.get(key), stored.get(key))):
-                found[collection, key] = [f"{collection}: {key}{text}" for text in texts]
-    return found
+        missing = dict(documents)
+        for one in store.find(collection):
+            found = _public(store.whole(collection, one))
+            wanted = missing.pop(one["_id"], None)
+            if wanted is not None:
+                if texts := list(_differing(_public(wanted), found)):
+                    yield collection, one["_id"], "; ".join(texts)
+            elif not harmless(found):
+                yield collection, one["_id"], f"expected none, found {_short(found)}"
+        for id, wanted in missing.items():
+            yield collection, id, f"expected {_short(wanted)}, found none"
 
 
 def balance_faults(state: BrokerState, feed: Feed) -> list[str]:
@@ -76,23 +95,31 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     return {name: {one["_id"]: one for one in store.find(name)} for name in WRITTEN}
 
 
-def _differing(expected: dict[str, Any] | None, stored: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what differs between an expected document and a stored one without private fields."""
-    if stored is None:
-        yield " is missing"
-    elif expected is None:
-        yield " should not be there"
-    else:
-        should = _public(expected)
-        for name in sorted(should.keys() | stored.keys()):
-            if should.get(name) != stored.get(name):
-                yield f": {name}: expected {should.get(name)!r:.80}, got {stored.get(name)!r:.80}"
+def _differing(expected: Mapping[str, Any], found: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """Yield each field in which two documents differ, with both values; of lists what only one of them has."""
+    for name in sorted(expected.keys() | found.keys()):
+        one, other = expected.get(name, "nothing"), found.get(name, "nothing")
+        if one == other:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differing(one, other, f"{within}{name}.")
+            continue
+        if _is_set(one) and _is_set(other):
+            one, other = ([*(Counter(a) - Counter(b)).elements()] for a, b in ((one, other), (other, one)))
+        yield f"{within}{name}: expected {_short(one)}, found {_short(other)}"
 
 
-def _public(document: dict[str, Any]) -> dict[str, Any]:
-    hidden = ("updated", "parts", "_")
-    return {
-        name: sorted(value) if isinstance(value, list) else value
-        for name, value in without_dates(document).items()
-        if not name.startswith(hidden)
-    }
+def _public(document: Mapping[str, Any]) -> Document:
+    shown = without_dates(dict(document))
+    fields = {name: value for name, value in shown.items() if name[0] != "_" and name not in OWN_FIELDS}
+    return {name: sorted(value) if _is_set(value) else value for name, value in fields.items()}
+
+
+def _is_set(value: object) -> bool:
+    """Whether a value is a list whose order means nothing: of accts, not of an area's numbers."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
