@@ -49,10 +49,7 @@ def pipeline(collection: str, zones: Iterable[str], bolts: Catalogue = BOLTS) ->
     for name, kind in columns(collection, bolts).items():
         shown |= _column(name, kind, f"${name}")
     if pairs := unfolded(collection):
-        stages += [
-            {"$set": {"pair": {"$objectToArray": f"${pairs.field}"}}},
-            {"$unwind": "$pair"},
-        ]
+        stages += [{"$set": {"pair": {"$objectToArray": f"${pairs.field}"}}}, {"$unwind": "$pair"}]
         shown["_id"] = {"$concat": ["$_id", ":", "$pair.k"]}
         shown[pairs.key] = _as("long", "$pair.k") if pairs.of == "integer" else "$pair.k"
         for field, (name, kind) in pairs.values.items():

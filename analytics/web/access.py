@@ -145,11 +145,7 @@ def _mixed(one: bytes, other: bytes) -> bytes:
 def _known() -> dict[str, Any]:
     """Return what templates need to show the user."""
     user = session.get("user") if data().config.dashboard.known_users else None
-    return {
-        "user": user,
-        "csrf": csrf,
-        "logout_url": with_language(url_for("access.logout")),
-    }
+    return {"user": user, "csrf": csrf, "logout_url": with_language(url_for("access.logout"))}
 
 
 def _admit() -> AnyResponse | None:

@@ -115,6 +115,19 @@ class Chart:
         return found
 
 
+def chart_of_hours(name: str, title: str, *fields: tuple[str, str, int]) -> Chart:
+    """Return a chart by hour of ``FIELD_today``, and faintly of ``FIELD_yesterday``: each field with its label and colour."""
+    series = [
+        one
+        for field, label, colour in fields
+        for one in (
+            Series(f"{field}_today", label, colour),
+            Series(f"{field}_yesterday", f"{label}, day before", colour, faint=True),
+        )
+    ]
+    return Chart(name, title, "hour", tuple(series))
+
+
 def content(
     chart: Chart,
     answer: Any,
@@ -130,10 +143,7 @@ def content(
     """
     of_answer = chart.kind(answer) if chart.kind else ""
     rows = columns(
-        chart,
-        chart.rows_of(answer),
-        lambda value, kind: show(value, of_answer or kind),
-        t("so far"),
+        chart, chart.rows_of(answer), lambda value, kind: show(value, of_answer or kind), t("so far")
     )
     sources = {f"{chart.name}.rows": rows}
     if chart.cohorts:

@@ -136,12 +136,7 @@ class Data:
         by_day: Counter[date] = Counter()
         if place.is_whole:
             query = Query(
-                f"{EXCLUDED}{TOTAL}",
-                place.game,
-                place.plat,
-                since=since,
-                until=until,
-                scope=place.total,
+                f"{EXCLUDED}{TOTAL}", place.game, place.plat, since=since, until=until, scope=place.total
             )
             for (ts,), (count,) in self.reader.sums(query, ["ts"], ["count"]):
                 by_day[date_of(place.local, ts)] += int(count)

@@ -124,31 +124,19 @@ class Look:
         return result
 
     def _query(
-        self,
-        collection: str,
-        first: date,
-        last: date,
-        span: tuple[int, int] | None = None,
-        where: Where = (),
+        self, collection: str, first: date, last: date, span: tuple[int, int] | None = None, where: Where = ()
     ) -> Query:
         """Return what to ask for these days, or for a span in Unix seconds."""
         place, where = self.place, self.where + where
         if place.value and collection in TIMERS:
             collection = f"{collection}{DIVIDED}"
-            where += tuple(
-                (name, (one,)) for name, one in zip(("segment", "value"), place.value, strict=True)
-            )
+            segment, value = place.value
+            where += ("segment", (segment,)), ("value", (value,))
         if place.is_whole:
             since, until = span or bounds([place.local], first, last)
             name = f"{collection}{TOTAL}"
             return Query(
-                name,
-                place.game,
-                place.plat,
-                since=since,
-                until=until,
-                scope=place.total,
-                where=where,
+                name, place.game, place.plat, since=since, until=until, scope=place.total, where=where
             )
         since, until = span or bounds(place.zones, first, last)
         areas = tuple(area.id for area in place.members)

@@ -173,12 +173,7 @@ class DashboardPage:
         return self.has_segments and csv not in of_all
 
     def contents(
-        self,
-        answer: Any,
-        t: Translate,
-        show: Show,
-        over: ChartOverlay = ChartOverlay(),
-        currency: str = "",
+        self, answer: Any, t: Translate, show: Show, over: ChartOverlay = ChartOverlay(), currency: str = ""
     ) -> list[PanelContent]:
         """Return what the panels show of an answer, and ``over`` their charts. ``show`` writes its values, ``currency`` is the sign of
         its money."""

@@ -91,10 +91,7 @@ class PaymentLedger:
     def totals(self, area: str, day: int) -> Fields:
         """Return the day's sums over all accts."""
         paid = self.of_day(area, day).values()
-        return {
-            "pay_amout": money(sum(one.net for one in paid)),
-            "pay_count": sum(one.times for one in paid),
-        }
+        return {"pay_amout": money(sum(one.net for one in paid)), "pay_count": sum(one.times for one in paid)}
 
     def documents(self) -> Documents:
         """Return the documents of paysummary, payorderdetail and revenueday."""

@@ -14,11 +14,11 @@ from analytics.config.numbers import slug
 from analytics.core.fields import NumberValues
 from analytics.core.formula import Formula
 from analytics.timers import TIMERS
-from analytics.web.answers import Date, Final, PageAnswer, Percent, means
+from analytics.web.answers import Date, Final, PageAnswer, Percent, filled, means
 from analytics.web.charts import Chart, Series
 from analytics.web.csvs import Row, structs
 from analytics.web.custom.bolt_reading import BoltReading
-from analytics.web.custom.structs import Number
+from analytics.web.custom.structs import Number, struct_of
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -67,13 +67,9 @@ class NumbersPage:
         self.numbers = numbers
         stem = re.sub(r"\W", "_", name)
         fields: list[Any] = [("day", Date), *map(_column, numbers), ("final", Final)]
-        make = partial(msgspec.defstruct, frozen=True, kw_only=True, module=__name__)
-        self.day = make(
-            f"{stem}_Day", fields, namespace={"__doc__": "One day. null: the number has no value."}
-        )
+        self.day = struct_of(f"{stem}_Day", "One day. null: the number has no value.", fields)
         days = [("days", list[self.day])]  # type: ignore[name-defined]
-        says = {"__doc__": f"The page {name}."}
-        self.answer = make(f"{stem}_Answer", days, bases=(NumbersAnswer,), namespace=says)
+        self.answer = struct_of(f"{stem}_Answer", f"The page {name}.", days, NumbersAnswer)
 
     @property
     def table(self) -> Table:
@@ -85,10 +81,7 @@ class NumbersPage:
         """Return a chart for each number, with its column of the table."""
         return tuple(
             Panel(
-                table.only(one.name),
-                replace(_chart(one), rows=table.rows),
-                "half",
-                note=partial(_note, one),
+                table.only(one.name), replace(_chart(one), rows=table.rows), "half", note=partial(_note, one)
             )
             for one in self.numbers
         )
@@ -184,21 +177,12 @@ def with_numbers(page: DashboardPage, config: Config) -> DashboardPage:
     if not numbers:
         return page
     made = NumbersPage(f"{GROUP}_of_{page.title}", numbers)
-    answer: Any = msgspec.defstruct(
-        f"{page.answer.__name__}_{GROUP}",
-        [("formulas", made.answer)],
-        bases=(page.answer,),
-        namespace={"__doc__": page.answer.__doc__},
-        module=__name__,
-        frozen=True,
-        kw_only=True,
-    )
+    formulas = [("formulas", made.answer)]
+    answer = struct_of(f"{page.answer.__name__}_{GROUP}", str(page.answer.__doc__), formulas, page.answer)
     table = replace(made.table, name="formulas", rows=lambda answer: answer.formulas.days)
 
     def view(data: Data, filters: Filters, options: Any) -> Any:
-        shown = page.view(data, filters, options)
-        fields = {name: getattr(shown, name) for name in page.answer.__struct_fields__}
-        return answer(**fields, formulas=made.view(data, filters))
+        return filled(answer, page.view(data, filters, options), formulas=made.view(data, filters))
 
     def rows(data: Data, filters: Filters, options: Any) -> Iterator[Row]:
         return structs(made.day, made.view(data, filters).days)

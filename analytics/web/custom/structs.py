@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -39,8 +38,7 @@ class BoltLine(msgspec.Struct, frozen=True):
     """A line of the chart: the chosen field by period."""
 
     name: Annotated[
-        str | None,
-        means('the key\'s value; "": everything; null: all values that have no line of their own'),
+        str | None, means('the key\'s value; "": everything; null: all values that have no line of their own')
     ]
     values: Annotated[
         list[float | None],
@@ -114,7 +112,7 @@ class BoltStructs:
         self.bolt = bolt
         self.names = FieldNames(COLUMNS, [*fields.keys, *fields.numbers, *fields.extremes, *fields.others])
         self.parameters = FieldNames(PARAMETERS, fields.keys)
-        make = partial(_struct, bolt.name)
+        self._stem = re.sub(r"[^0-9A-Za-z]", "_", bolt.name)
         number = Number | None
         numbers = self._numbers()
         keys = self._typed(fields.keys, Annotated[str | int, labelled("", "text")])
@@ -122,12 +120,12 @@ class BoltStructs:
         others = self._typed(fields.others, Annotated[Any, labelled("", "text")])
         day, times = self._times()
         area: Fields = [("area", Annotated[str, labelled("Area", "text")])]
-        self.period = make("Period", "One period.", [*day, *numbers, ("final", Final)])
-        self.key = make("Key", "One key, over all days of the scope.", [*keys, *numbers])
-        self.cell = make("Cell", "One period and key.", [*day, *keys, *numbers])
-        self.document = make(
-            "Document", "One document.", [*times, *area, ("plat", str), *keys, *numbers, *extremes, *others]
-        )
+        plat: Fields = [("plat", str)]
+        said = [*keys, *numbers, *extremes, *others]
+        self.period = self._struct("Period", "One period.", [*day, *numbers, ("final", Final)])
+        self.key = self._struct("Key", "One key, over all days of the scope.", [*keys, *numbers])
+        self.cell = self._struct("Cell", "One period and key.", [*day, *keys, *numbers])
+        self.document = self._struct("Document", "One document.", [*times, *area, *plat, *said])
         self.shown = " ".join(name for name in self.document.__struct_fields__ if name != "plat")
         self.answer = self._answer()
         self.options = self._options()
@@ -168,9 +166,7 @@ class BoltStructs:
             says = f"the {TOP} keys with the most of the chosen field, or of the first that can be added up"
             rows.append(("keys", list[self.key], says))  # type: ignore[name-defined]
         fields = [(name, Annotated[kind, means(says)]) for name, kind, says in rows]
-        return _struct(
-            self.bolt.name, "Answer", f"The page of the bolt {self.bolt.name}.", fields, BoltAnswer
-        )
+        return self._struct("Answer", f"The page of the bolt {self.bolt.name}.", fields, BoltAnswer)
 
     def _options(self) -> type[msgspec.Struct]:
         fields, literal = self.fields, _LITERAL
@@ -191,14 +187,18 @@ class BoltStructs:
         found.append(("page", Annotated[int, number], 1))
         number = Meta(ge=1, le=MOST_ROWS, description=f"documents a page, up to {MOST_ROWS}")
         found.append(("size", Annotated[int, number], ROWS))
-        return _struct(self.bolt.name, "Options", "What the page takes beside the filter.", found)
+        return self._struct("Options", "What the page takes beside the filter.", found)
+
+    def _struct(
+        self, part: str, says: str, fields: Fields, base: type[msgspec.Struct] = msgspec.Struct
+    ) -> type[msgspec.Struct]:
+        return struct_of(f"{self._stem}_{part}", says, fields, base)
 
 
-def _struct(
-    bolt: str, part: str, says: str, fields: Fields, base: type[msgspec.Struct] = msgspec.Struct
+def struct_of(
+    name: str, says: str, fields: Fields, base: type[msgspec.Struct] = msgspec.Struct
 ) -> type[msgspec.Struct]:
-    """Return a Struct whose name no other page's has."""
-    name = f"{re.sub(r'[^0-9A-Za-z]', '_', bolt)}_{part}"
+    """Return a Struct, by a name that no other page's has; ``says`` is its docstring."""
     return msgspec.defstruct(
         name, fields, bases=(base,), namespace={"__doc__": says}, module=__name__, frozen=True, kw_only=True
     )

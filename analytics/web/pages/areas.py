@@ -108,16 +108,15 @@ def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -
     found = rows.sorted(options)
     pages = max(1, -(-len(found) // options.size))
     page = min(options.page, pages)
-    return AreasAnswer(
+    return filled(
+        AreasAnswer,
+        options,
         days=[str(day) for day in look.place.days()],
         rows=list(rows.of(found[(page - 1) * options.size : page * options.size])),
         found=len(found),
         page=page,
         pages=pages,
-        size=options.size,
-        sort=options.sort,
         descending=options.order == "desc",
-        search=options.search,
         scope=look.place.scope(),
         at=look.at,
     )

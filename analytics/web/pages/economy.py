@@ -8,7 +8,7 @@ import msgspec
 
 from analytics.core.rates import percent
 from analytics.web.answers import Date, Final, PageAnswer, Percent, labelled, means
-from analytics.web.charts import Chart, Series
+from analytics.web.charts import Chart, Series, chart_of_hours
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -162,17 +162,7 @@ HOURS = Table("hours", "By hour", CoinsHour, "hour spent_today spent_yesterday g
 REASONS = Table("reasons", "Coins by reason", Reason, "reason spent share gained spent_count gain_count spenders", bars="spent gained")  # fmt: skip
 ITEMS = Table("items", "Best-selling items", Item, "item amount share num count buyers", bars="amount")
 COINS_BY_DAY = Chart("coins", "Coins by day", "day", (Series("spent", "Spent", 1), Series("gained", "Gained", 2)), form="beside")  # fmt: skip
-COINS_BY_HOUR = Chart(
-    "coin_hours",
-    "Coins by hour",
-    "hour",
-    (
-        Series("spent_today", "Spent", 1),
-        Series("spent_yesterday", "Spent, day before", 1, faint=True),
-        Series("gained_today", "Gained", 2),
-        Series("gained_yesterday", "Gained, day before", 2, faint=True),
-    ),
-)
+COINS_BY_HOUR = chart_of_hours("coin_hours", "Coins by hour", ("spent", "Spent", 1), ("gained", "Gained", 2))
 
 PAGE = DashboardPage(
     name="economy",

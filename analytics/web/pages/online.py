@@ -10,7 +10,7 @@ import msgspec
 from analytics.store.store import Document
 from analytics.timers.sessions import median
 from analytics.web.answers import Date, Final, PageAnswer, means
-from analytics.web.charts import Chart, Series
+from analytics.web.charts import Chart, Series, chart_of_hours
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -150,23 +150,8 @@ LENGTHS = Chart(
     ),
     rows=lambda answer: answer.sessions,
 )
-BY_DAY = Chart(
-    "online",
-    "Players online by day",
-    "day",
-    (Series("pcu", "PCU", 1), Series("acu", "ACU", 2)),
-)
-BY_HOUR = Chart(
-    "online_hours",
-    "Players online by hour",
-    "hour",
-    (
-        Series("pcu_today", "PCU", 1),
-        Series("pcu_yesterday", "PCU, day before", 1, faint=True),
-        Series("acu_today", "ACU", 2),
-        Series("acu_yesterday", "ACU, day before", 2, faint=True),
-    ),
-)
+BY_DAY = Chart("online", "Players online by day", "day", (Series("pcu", "PCU", 1), Series("acu", "ACU", 2)))
+BY_HOUR = chart_of_hours("online_hours", "Players online by hour", ("pcu", "PCU", 1), ("acu", "ACU", 2))
 
 PAGE = DashboardPage(
     name="online",

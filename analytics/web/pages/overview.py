@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -190,13 +191,9 @@ def until_now(hours: list[Hour]) -> tuple[str, dict[str, float | None]]:
     begun = [hour for hour in hours if hour.logins_today is not None]
     if len(begun) < 2:  # no hour has ended
         return "", {}
-    changes = {
-        tile: change_until_now(
-            (getattr(hour, f"{name}_today"), getattr(hour, f"{name}_yesterday")) for hour in hours
-        )
-        for tile, name in (("dau", "logins"), ("reg", "signups"))
-    }
-    return begun[-1].hour, changes
+    logins = change_until_now((hour.logins_today, hour.logins_yesterday) for hour in hours)
+    signups = change_until_now((hour.signups_today, hour.signups_yesterday) for hour in hours)
+    return begun[-1].hour, {"dau": logins, "reg": signups}
 
 
 ACTIVE = Chart("active", "Active users", "day", (Series("old_users", "Old", 1), Series("new_users", "New", 2)), form="stacked")  # fmt: skip
@@ -220,6 +217,8 @@ REACH = Chart(
     (Series("mau", "MAU", 5), Series("wau", "WAU", 3), Series("dau", "DAU", 1)),
 )
 
+_of_hours = partial(Panel, width="half", height="low", note=against_day_before, of_all=True)
+
 PAGE = DashboardPage(
     name="overview",
     title="Overview",
@@ -231,22 +230,8 @@ PAGE = DashboardPage(
     panels=(
         Panel(DAYS.only("dau", "new_users", "old_users"), ACTIVE, "two-thirds"),
         Panel(DAYS.only("revenue", "payers"), REVENUE, "third"),
-        Panel(
-            HOURS.only("logins_today", "logins_yesterday"),
-            LOGINS,
-            "half",
-            "low",
-            against_day_before,
-            of_all=True,
-        ),
-        Panel(
-            HOURS.only("signups_today", "signups_yesterday"),
-            SIGNUPS,
-            "half",
-            "low",
-            against_day_before,
-            of_all=True,
-        ),
+        _of_hours(HOURS.only("logins_today", "logins_yesterday"), LOGINS),
+        _of_hours(HOURS.only("signups_today", "signups_yesterday"), SIGNUPS),
         Panel(DAYS, REACH),
     ),
     template="overview.html",

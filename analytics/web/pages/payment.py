@@ -34,7 +34,7 @@ from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
-from analytics.web.place import Place, date_of, start_of
+from analytics.web.place import ONE_DAY, Place, date_of, start_of
 from analytics.web.reading.arithmetic import money
 from analytics.web.reading.curves import by_days, joined
 from analytics.web.reading.figures import NOTHING, Figures, figures
@@ -134,7 +134,6 @@ TOP = 20
 LAST_DAY = 90
 """The last day of a cohort that `ltv` shows."""
 
-_THROUGH = tuple(map(str, THROUGH))
 FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
 """Amounts to look for the top accts above: the first of these that enough accts have paid."""
 
@@ -177,16 +176,13 @@ def ltv(look: Look) -> Iterator[LtvCohort]:
     else:
         rows: dict[date, list[list[float]]] = defaultdict(list)
         for document, day in look.documents("ltv", ["reg", "ltv"]):
-            rows[day].append(_ltv_row(document))
+            curve = (document["ltv"].get(str(n), math.nan) for n in THROUGH)
+            rows[day].append([document["reg"], *curve])
         curves = {day: _added(np.array(some)) for day, some in rows.items()}
     for day, (size, values) in sorted(curves.items()):
         if size:
             points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
-            yield LtvCohort(str(day), size, points, final=_has_ended(place, day, LAST_DAY))
-
-
-def _ltv_row(document: dict[str, Any]) -> list[float]:
-    return [document["reg"], *(document["ltv"].get(n, math.nan) for n in _THROUGH)]
+            yield LtvCohort(str(day), size, points, final=place.ended(day + LAST_DAY * ONE_DAY))
 
 
 def _added(rows: NDArray[np.float64]) -> tuple[int, dict[int, float]]:
@@ -210,10 +206,6 @@ def money4(value: float) -> int | float:
     """Return an average with four decimals, an integer where it is whole."""
     rounded = round(value, 4)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def _has_ended(place: Place, day: date, n: int) -> bool:
-    return place.ended(date.fromordinal(day.toordinal() + n))
 
 
 def top(look: Look, most: int = TOP) -> list[Payer]:

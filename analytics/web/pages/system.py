@@ -36,10 +36,7 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     spout: str
     source: str
     problem: Annotated[str, means('why it is not healthy; "" if it is')]
-    accepted: Annotated[
-        int,
-        means("distinct records accepted, ever; with an engine, those that are counted"),
-    ]
+    accepted: Annotated[int, means("distinct records accepted, ever; with an engine, those that are counted")]
     rejected: Annotated[int, means("distinct records rejected, ever; with an engine, since it counts")]
     percent: Annotated[float, means("the share that was rejected, in percent")]
 
