@@ -117,25 +117,14 @@ class Alerts:
         if found.applies == lasting:
             return
         text = describe(rule, place, found, since=stored["since"] if stored and lasting else 0)
-        facts = {
-            "alert": rule.name,
-            "firing": found.applies,
-            "game": place.game,
-            "scope": place.scope,
-            "id": place.id,
-            "start": found.start,
-            "value": found.value,
-            "expected": found.expected,
-        }
+        about = {"game": place.game, "scope": place.scope, "id": place.id}
+        judged = {"firing": found.applies, "value": found.value, "expected": found.expected}
+        facts = {"alert": rule.name, **about, **judged, "start": found.start}
         self._send_over(rule.section.to, (id_, found.applies, found.start), text, facts)
         log.info("%s", text)
         # Saved after it was sent: a crash in between repeats a message, and loses none. A store that is away repeats none.
         since = found.start if found.applies else 0
-        document = {
-            "alert": rule.name, "game": place.game, "scope": place.scope, "id": place.id,
-            "firing": found.applies, "since": since, "value": found.value, "expected": found.expected,
-        }  # fmt: skip
-        self._save(id_, document, stored)
+        self._save(id_, {"alert": rule.name, **about, **judged, "since": since}, stored)
 
     def _send_digest(self) -> None:
         for day in digest.due(self._config, self._now()):

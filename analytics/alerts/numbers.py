@@ -102,15 +102,11 @@ def _fields(
     reader: Reader, rule: Rule, place: WatchedScope, start: int, by_timer: bool
 ) -> Mapping[str, float] | None:
     """Return the fields of one period, added up over its documents; None if there are none that are whole."""
-    query = Query(
-        rule.section.collection + ("" if place.scope == "area" else TOTAL),
-        place.game,
-        plat=place.id if place.scope == "plat" else "",
-        areas=(place.id,) if place.scope == "area" else (),
-        scope="" if place.scope == "area" else "plat" if place.scope == "plat" else "game",
-        since=start,
-        until=start + 1,
-    )
+    query = Query(rule.section.collection, place.game, since=start, until=start + 1)
+    if place.scope == "area":
+        query = replace(query, areas=(place.id,))
+    else:
+        query = replace(query, collection=f"{query.collection}{TOTAL}", plat=place.id, scope=place.scope)
     if rule.step:
         return _of_step(reader, rule, query)
     total: dict[str, float] = {}

@@ -1,6 +1,5 @@
 """``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
 
-import dataclasses
 import signal
 import sys
 import time
@@ -122,15 +121,11 @@ def demo(
         store, engine = engine, None
     try:
         with database(console, uri, keep) as name:
+            ports = free_ports(6)[0]
             place = Place(
-                data,
-                name,
-                since=first.isoformat(),
-                uri=uri,
-                store=store,
+                data, name, ports, since=first.isoformat(), dashboard=ports + 5, uri=uri, store=store,
                 engine=engine_section(engine, master),
-                ports=free_ports(6)[0],
-            )
+            )  # fmt: skip
             right = _demo(console, settings, place, seconds, once, keep)
     except KeyboardInterrupt:
         console.print("Ended.")
@@ -155,7 +150,6 @@ def _demo(
     data, ports = place.data, place.ports
     file = data / "analytics.toml"
     file.touch(mode=0o600)  # the URI may hold a password
-    place = dataclasses.replace(place, dashboard=ports + 5)
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
     machinery = WITH_ENGINE if place.engine else MACHINERY
     machinery = machinery[1:] if place.uri else machinery

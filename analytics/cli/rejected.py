@@ -77,18 +77,14 @@ def _replay(config: Config, timeout: float) -> None:
             "roles within syncuser.full_every_seconds",
             err=True,
         )
-    if outcome.workers and config.engine.kind:
+    if outcome.workers:
+        who, then = "workers or a rebuild", "rebuild`, which counts them and takes them off this list"
+        if config.engine.kind:
+            who = "the engine"
+            then = "engine backfill`, which counts them, and take them off this list with --dismiss"
         click.echo(
-            f"{outcome.workers} rejected by the engine stay listed: they were accepted, but bolts could not use them. They are in "
-            "the journals: correct the cause, call `bin/analytics reload`, then `bin/analytics engine backfill`, which counts "
-            "them, and take them off this list with --dismiss",
-            err=True,
-        )
-    elif outcome.workers:
-        click.echo(
-            f"{outcome.workers} rejected by workers or a rebuild stay listed: they were accepted, but bolts could not use them. They are in "
-            "the journals: correct the cause, call `bin/analytics reload`, then `bin/analytics rebuild`, which counts them "
-            "and takes them off this list",
+            f"{outcome.workers} rejected by {who} stay listed: they were accepted, but bolts could not use them. They are in "
+            f"the journals: correct the cause, call `bin/analytics reload`, then `bin/analytics {then}",
             err=True,
         )
 

@@ -70,16 +70,10 @@ def names_of(config: Config) -> Sequence[str] | None:
 def failed(error: Exception) -> Response:
     """Answer an error with a text and its status: 400 for a bad request, 503 if the store is down or refuses, 500 for our own faults."""
     status, text = 500, OURS
-    if isinstance(error, BadFilter):
-        status, text = 400, str(error)
-    elif isinstance(error, NotAllowed):
-        status, text = 403, str(error)
-    elif isinstance(error, HTTPException):
+    if isinstance(error, HTTPException):
         status, text = error.code or 500, error.description or ""
-    elif isinstance(error, NothingThere):
-        status, text = 404, str(error)
     elif isinstance(error, AnalyticsError):
-        status, text = 503, str(error)
+        status, text = STATUSES.get(type(error), 503), str(error)
     if status >= 500:
         data().counts["failed"] += 1
         # The address of a share link is a secret.
@@ -97,6 +91,7 @@ def failed(error: Exception) -> Response:
     return answer
 
 
+STATUSES: dict[type[Exception], int] = {BadFilter: 400, NotAllowed: 403, NothingThere: 404}
 OURS = msg("the dashboard failed; see its log for the cause")
 HEADINGS = {
     400: (msg("This can't be shown"), msg("Correct the address, or show the page without a filter.")),

@@ -20,12 +20,13 @@ from analytics.config import BrokerSection, Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import require_broker
 from analytics.system.tasks import TaskGroup
-from analytics.web.live_tuples import LiveRecord, read, shown, source_name
+from analytics.web.live_tuples import LiveRow, read, shown, source_name
 
 MOST_ROWS = 100
 MOST_FILTERS = 16
 MOST_BYTES_A_SECOND = 2 << 20
 """Of all filters together: several thousand records, which take about a hundredth of a processor."""
+TOO_MANY = f"{MOST_FILTERS} other filters are in use: use one of them, or try again in ten seconds"
 IDLE_SECONDS = 10.0
 """A filter that nobody has asked for since is forgotten."""
 SILENT_SECONDS = 3.0
@@ -107,7 +108,7 @@ class Sampler:
 
     def __init__(self, config: Config, wanted: LiveFilter, most_bytes: Callable[[], float]) -> None:
         self.since = time.time()
-        self.rows: deque[LiveRecord] = deque(maxlen=MOST_ROWS)
+        self.rows: deque[LiveRow] = deque(maxlen=MOST_ROWS)
         self.examined = self.matched = 0
         self.problem = ""
         self.connected = False
@@ -195,21 +196,18 @@ class LiveRecords:
         self._samplers: dict[LiveFilter, Sampler] = {}
         self._tasks = TaskGroup("live")
 
-    def sampler(self, wanted: LiveFilter) -> Sampler | None:
-        """Return the sampler of a filter, begun now if nobody has asked for it lately; None if there are too many."""
+    def sampler(self, wanted: LiveFilter) -> Sampler:
+        """Return the sampler of a filter, begun now if nobody has asked for it lately; if there are too many, one that follows nothing."""
         found = self._samplers.get(wanted)
         if found is None or not found.is_wanted:
+            found = Sampler(self._config, wanted, self._share)
             if len(self._samplers) >= MOST_FILTERS:
-                return None
-            found = self._samplers[wanted] = Sampler(self._config, wanted, self._share)
+                found.problem = TOO_MANY
+                return found
+            self._samplers[wanted] = found
             self._tasks.spawn(self._run, found, may_end=True)
         found.ask()
         return found
-
-    @property
-    def running(self) -> int:
-        """How many filters are followed."""
-        return len(self._samplers)
 
     def check(self, seconds: float) -> None:
         """Raise what a sampler has failed with, or fails with within ``seconds``."""

@@ -1,27 +1,30 @@
 """What the page of live events reads and shows of a tuple, whatever its topic."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from analytics.broker.topics import CODES
 from analytics.broker.wire import Message
 from analytics.core.tuples import UNDECODABLE
+from analytics.web.answers import means
 
 SAMPLE = 500
 """Characters of a record that are kept."""
 _LONGEST_NUMBER = 19  # digits; longer ones are no numbers of records
 
 
-class LiveRecord(msgspec.Struct, frozen=True):
-    """A record as it came in. ``at``: Unix seconds; ``n``: its number in the source, 0 where it has none."""
+class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that came in."""
 
-    at: float
-    topic: str
+    at: Annotated[float, means("when it was accepted or rejected, Unix seconds")]
+    usable: bool
+    reason: Annotated[str, means('why it was rejected; "" if it was not')]
+    topic: Annotated[str, means("its topic; of rejected records whose op code is unreadable, their spout")]
     source: str
-    n: int
-    acct: str
-    text: str
+    n: Annotated[int, means("its number in the source; 0 if it has none")]
+    acct: Annotated[str, means('the account that it is about; "" for none or several')]
+    text: Annotated[str, means("the beginning of the record, or of the line that was rejected")]
 
 
 class _OpField(msgspec.Struct, frozen=True):
@@ -86,14 +89,16 @@ def read(line: bytes) -> AnyTuple:
         return AnyTuple()
 
 
-def shown(message: Message, line: bytes) -> LiveRecord:
+def shown(message: Message, line: bytes) -> LiveRow:
     """Return what is shown of a line of a message."""
     found = read(line)
     number = found.id.rpartition(":")[2]
     head = b'{"id":"%s",' % found.id.encode()
     text = b"{" + line.removeprefix(head) if line.startswith(head) else line
-    return LiveRecord(
+    return LiveRow(
         at=message.header.at,
+        usable=True,
+        reason="",
         topic=found.topic or message.topic,
         source=source_name(message.header.source),
         n=int(number) if number.isdecimal() and len(number) < _LONGEST_NUMBER else 0,

@@ -46,7 +46,7 @@ class Panel:
         width: "" for the whole page, or "half", "third", "two-thirds"; ``height``: "" or "low".
         open: whether the table below the chart is unfolded from the start.
         of_all: whether it counts all accts, so that it is left out where the page is about a value of a segment.
-        note: the words beside the heading, of the answer.
+        note: the words beside the heading, or what makes them of the answer.
         optional: whether it is left out where it has no rows.
     """
 
@@ -54,7 +54,7 @@ class Panel:
     chart: Chart | None = None
     width: str = ""
     height: str = ""
-    note: Note | None = None
+    note: str | Note = ""
     open: bool = False
     of_all: bool = False
     optional: bool = False
@@ -197,7 +197,7 @@ class DashboardPage:
 def _content(
     panel: Panel, answer: Any, t: Translate, show: Show, over: ChartOverlay, currency: str
 ) -> PanelContent:
-    chart, note = panel.chart, panel.note(answer, t) if panel.note else ""
+    chart, note = panel.chart, t(panel.note) if isinstance(panel.note, str) else panel.note(answer, t)
     rows = panel.table.rows_of(answer)
     if chart is None:
         return PanelContent(panel, rows, None, note, (), False)

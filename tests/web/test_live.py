@@ -170,7 +170,7 @@ def test_nothing_runs_while_nobody_looks(live: Live, monkeypatch: pytest.MonkeyP
     live.look()
     monkeypatch.setattr(live_records, "IDLE_SECONDS", 0.0)
     with gevent.Timeout(PATIENCE):
-        while live.data.live.running:
+        while live.data.live._samplers:
             gevent.sleep(0.05)
 
 

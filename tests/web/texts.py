@@ -48,6 +48,7 @@ def of_lists() -> Iterator[str]:
     yield from (MISSING, NOTHING_RUNS)
     for page in PAGES:
         yield page.title
+        yield from (panel.note for panel in page.panels if isinstance(panel.note, str) and panel.note)
         for chart in page.charts:
             yield from (chart.title, chart.x_title, *(series.label for series in chart.series))
         for table in page.tables:

@@ -133,10 +133,6 @@ def _keys_note(answer: Any, t: Translate) -> str:
     return t("in all these days; at most {n}, the CSV has all", n=TOP)
 
 
-def _documents_note(answer: Any, t: Translate) -> str:
-    return t("of areas; the CSV has all")
-
-
 TITLES = {"hour": msg("By day"), "day": msg("By day"), "week": msg("By week"), "month": msg("By month")}
 LINES_CHART = Chart(
     "lines",
@@ -185,7 +181,7 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
         panels.append(Panel(tables[-1], note=_keys_note))
         csvs |= {"keys": made.every_key, "cells": made.every_cell}
     tables.append(documents)
-    panels.append(Panel(documents, note=_documents_note))
+    panels.append(Panel(documents, note=msg("of areas; the CSV has all")))
     return DashboardPage(
         name=f"{GROUP}/{bolt.name}",
         title=bolt.name,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from analytics.web.answers import labelled, means
+from analytics.web.answers import filled, labelled, means
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.entries import audit
@@ -54,9 +54,7 @@ def view(data: Data, filters: Filters) -> AccessAnswer:
 
 def _tokens(data: Data) -> Iterator[TokenRow]:
     for one in Entries(data.store, ApiToken).find():
-        yield TokenRow(
-            name=one.id, games=" ".join(one.games), lists=one.lists, annotates=one.annotates, by=one.by, expires=one.expires,
-        )  # fmt: skip
+        yield filled(TokenRow, one, name=one.id, games=" ".join(one.games))
 
 
 def every_entry(data: Data, filters: Filters) -> Iterator[Row]:

@@ -175,7 +175,7 @@ PAGE = DashboardPage(
     panels=(
         Panel(DAYS, COINS_BY_DAY, "half"),
         Panel(HOURS, COINS_BY_HOUR, "half", note=against_day_before),
-        Panel(REASONS, note=lambda answer, t: t("in all these days")),
+        Panel(REASONS, note="in all these days"),
         Panel(ITEMS, note=_items_shown),
     ),
     csvs={"items": every_item},

@@ -11,8 +11,8 @@ from analytics.spouts.rejected import Reject, newest
 from analytics.web.answers import filled, means
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter, Filters
-from analytics.web.live_records import MOST_FILTERS, MOST_ROWS, RECORDS, LiveFilter
-from analytics.web.live_tuples import shortened, source_name, topic_and_acct
+from analytics.web.live_records import MOST_ROWS, RECORDS, LiveFilter
+from analytics.web.live_tuples import LiveRow, shortened, source_name, topic_and_acct
 from analytics.web.page import DashboardPage
 from analytics.web.translation import Translate
 
@@ -27,19 +27,6 @@ class LiveOptions(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str, means("the name of a source, as the configuration gives it")] = ""
     acct: Annotated[str, means("an account or role, exactly; of rejected records those that contain it")] = ""
     paused: Annotated[Literal["no", "yes"], means("yes: the page does not update")] = "no"
-
-
-class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that came in."""
-
-    at: Annotated[float, means("when it was accepted or rejected, Unix seconds")]
-    usable: bool
-    reason: Annotated[str, means('why it was rejected; "" if it was not')]
-    topic: Annotated[str, means("its topic; of rejected records whose op code is unreadable, their spout")]
-    source: str
-    n: Annotated[int, means("its number in the source; 0 if it has none")]
-    acct: Annotated[str, means('the account that it is about; "" for none or several')]
-    text: Annotated[str, means("the beginning of the record, or of the line that was rejected")]
 
 
 class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +46,6 @@ class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOST_TOPICS = 200
-TOO_MANY = f"{MOST_FILTERS} other filters are in use: use one of them, or try again in ten seconds"
 
 
 def view(data: Data, filters: Filters, options: LiveOptions = LiveOptions()) -> LiveAnswer:
@@ -67,23 +53,19 @@ def view(data: Data, filters: Filters, options: LiveOptions = LiveOptions()) -> 
     sampler = data.live.sampler(_filter(options))
     most = MOST_ROWS // 2 if options.state == "all" else MOST_ROWS
     rows: list[LiveRow] = []
-    if sampler and options.state != "rejected":
-        newest_first = islice(reversed(sampler.rows), most)
-        rows += (filled(LiveRow, one, usable=True, reason="") for one in newest_first)
+    if options.state != "rejected":
+        rows += islice(reversed(sampler.rows), most)
     if options.state != "usable":
         rows += map(_rejected, islice(_wanted(data, options), most))
     rows.sort(key=lambda row: row.at, reverse=True)
-    return LiveAnswer(
+    return filled(
+        LiveAnswer,
+        sampler,
         at=data.clock(),
         asked=options,
-        since=sampler.since if sampler else data.clock(),
-        connected=sampler.connected if sampler else False,
-        problem=sampler.problem if sampler else TOO_MANY,
-        topics=sampler.arrivals.topics[:MOST_TOPICS] if sampler else [],
+        topics=sampler.arrivals.topics[:MOST_TOPICS],
         sources=[one.name for one in data.config.gamelog.sources],
-        came=sampler.arrivals.count if sampler else 0,
-        examined=sampler.examined if sampler else 0,
-        matched=sampler.matched if sampler else 0,
+        came=sampler.arrivals.count,
         rows=rows,
     )
 

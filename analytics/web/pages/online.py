@@ -120,10 +120,6 @@ def _sessions(look: Look) -> Iterator[SessionDay]:
         )
 
 
-def _sessions_note(answer: OnlineAnswer, t: Translate) -> str:
-    return t("by the day on which they began; final when the next day has ended")
-
-
 def _basis(answer: OnlineAnswer, t: Translate) -> str:
     if answer.scope.basis == "sum":
         return t("not known of several areas together; choose one area, a plat or a game")
@@ -163,6 +159,6 @@ PAGE = DashboardPage(
     panels=(
         Panel(DAYS, BY_DAY, "half", note=_basis),
         Panel(HOURS, BY_HOUR, "half", note=against_day_before),
-        Panel(SESSIONS, LENGTHS, note=_sessions_note),
+        Panel(SESSIONS, LENGTHS, note="by the day on which they began; final when the next day has ended"),
     ),
 )

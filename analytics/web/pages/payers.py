@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -22,7 +23,6 @@ from analytics.web.place import ONE_DAY, each_day
 from analytics.web.reading.arithmetic import money
 from analytics.web.reading.curves import by_days, together
 from analytics.web.tables import Column, Table
-from analytics.web.translation import Translate
 
 TOP_MEANS = "The share of the revenue that this part of the payers paid, those who paid most."
 
@@ -154,20 +154,8 @@ def _cohort_rows(data: Data, filters: Filters) -> Iterator[Row]:
 SHOWN = (0, 1, 3, 7, 14, 30, 60, 90)
 
 
-def _by_month(answer: PayersAnswer) -> list[MonthOfPayers]:
-    return answer.months
-
-
-def _calendar(answer: PayersAnswer, t: Translate) -> str:
-    return t("by calendar month")
-
-
-def _by_then(answer: PayersAnswer, t: Translate) -> str:
-    return t(
-        "the share of a cohort that had paid by its n-th day; fewer cohorts have reached later days, so the line of all may fall"
-    )
-
-
+CALENDAR = "by calendar month"
+BY_THEN = "the share of a cohort that had paid by its n-th day; fewer cohorts have reached later days, so the line of all may fall"
 MONTHS = Table(
     "months",
     "Payers by month",
@@ -197,7 +185,7 @@ TIER_REVENUE = Chart(
     ),
     form="stacked",
     unit="money",
-    rows=_by_month,
+    rows=attrgetter("months"),
     months=True,
 )
 TOP = Chart(
@@ -210,7 +198,7 @@ TOP = Chart(
         Series("top1_rate", "Top 1%", 1, "percent"),
     ),
     unit="percent",
-    rows=_by_month,
+    rows=attrgetter("months"),
     months=True,
 )
 LOYALTY = Chart(
@@ -219,7 +207,7 @@ LOYALTY = Chart(
     "day",
     (Series("repeat_rate", "Repeat rate", 2, "percent"), Series("churn_rate", "Payer churn", 5, "percent")),
     unit="percent",
-    rows=_by_month,
+    rows=attrgetter("months"),
     months=True,
 )
 SPEED = Chart(
@@ -247,16 +235,16 @@ PAGE = DashboardPage(
         Panel(
             MONTHS.only("payers", "revenue", "non_payers", "minnows", "dolphins", "whales", *(f"{tier}_revenue" for tier in TIERS)),
             TIER_REVENUE,
-            note=_calendar,
+            note=CALENDAR,
         ),
-        Panel(MONTHS.only("revenue", "payers", "top1_rate", "top5_rate", "top10_rate"), TOP, "half", note=_calendar),
+        Panel(MONTHS.only("revenue", "payers", "top1_rate", "top5_rate", "top10_rate"), TOP, "half", note=CALENDAR),
         Panel(
             MONTHS.only("payers", "repeat_payers", "repeat_rate", "before", "lost_payers", "churn_rate"),
             LOYALTY,
             "half",
-            note=_calendar,
+            note=CALENDAR,
         ),
-        Panel(CONVERSION, SPEED, note=_by_then),
+        Panel(CONVERSION, SPEED, note=BY_THEN),
         Panel(COHORTS),
     ),
     csvs={"cohorts": _cohort_rows},

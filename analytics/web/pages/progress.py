@@ -174,7 +174,7 @@ PAGE = DashboardPage(
     icon="M2 3h12l-4.5 5.5V14l-3-2V8.5z",
     tables=(QUESTS, DUNGEONS, LEVELS),
     panels=(
-        Panel(QUESTS, QUEST_FUNNEL, open=True, note=lambda answer, t: t("accts of each day, added up")),
+        Panel(QUESTS, QUEST_FUNNEL, open=True, note="accts of each day, added up"),
         Panel(DUNGEONS, DUNGEON_RESULTS, "half", open=True),
         Panel(LEVELS, ROLES_BY_LEVEL, "half", open=True, note=_synced),
     ),

@@ -345,11 +345,11 @@ PAGE = DashboardPage(
     options=RetentionOptions,
     tables=(AVERAGE, LIFECYCLE),
     panels=(
-        Panel(AVERAGE, COMEBACK, note=lambda answer, t: t("thin lines are single cohorts")),
+        Panel(AVERAGE, COMEBACK, note="thin lines are single cohorts"),
         Panel(
             LIFECYCLE,
             CHANGES,
-            note=lambda answer, t: t("how the active accts have changed since the day before"),
+            note="how the active accts have changed since the day before",
         ),
     ),
     csvs={"cohorts": _triangle},

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from analytics.web.answers import labelled, means
+from analytics.web.answers import filled, labelled, means
 from analytics.web.data import Data
 from analytics.web.entries import views
 from analytics.web.entries.collection import Entries
@@ -54,7 +54,7 @@ def view(data: Data, filters: Filters) -> ViewsAnswer:
         if (one.by == viewer.name or one.everyone) and (not one.game or viewer.sees(one.game))
     ]
     shared = [
-        _row(one)
+        filled(LinkRow, one, frames=" ".join(one.frames))
         for one in Entries(data.store, ShareLink).find()
         if now < one.expires and (one.by == viewer.name or not viewer.is_limited)
     ]
@@ -63,12 +63,6 @@ def view(data: Data, filters: Filters) -> ViewsAnswer:
     users = data.config.dashboard.known_users
     removable = [one.id for one in saved if views.may_remove(one, viewer, users)]
     return ViewsAnswer(at=now, views=saved, removable=removable, links=shared)
-
-
-def _row(one: ShareLink) -> LinkRow:
-    return LinkRow(
-        id=one.id, page=one.page, game=one.game, query=one.query, frames=" ".join(one.frames), by=one.by, expires=one.expires,
-    )  # fmt: skip
 
 
 def _context(answer: ViewsAnswer, t: Translate) -> dict[str, Any]:
