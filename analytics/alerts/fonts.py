@@ -57,16 +57,12 @@ class Fonts:
 def _loaded(file: str, size: int) -> Font | None:
     """Return a font; None if there is no such file, or none that can be read. "" is Pillow's own."""
     try:
-        found = ImageFont.truetype(file, size) if file and Path(file).is_file() else None
-        return found if file else _own(size)
+        if file:
+            return ImageFont.truetype(file, size) if Path(file).is_file() else None
     except OSError:
         return None
-
-
-def _own(size: int) -> Font | None:
-    """Return the font that comes with Pillow; None where Pillow was built without FreeType."""
-    font = ImageFont.load_default(size)
-    return font if isinstance(font, ImageFont.FreeTypeFont) else None
+    own = ImageFont.load_default(size)
+    return own if isinstance(own, Font) else None  # it is another one where Pillow was built without FreeType
 
 
 @lru_cache(4096)

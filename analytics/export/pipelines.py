@@ -91,17 +91,13 @@ def _of_pair(field: str) -> Stage:
 
 def _column(name: str, kind: Kind, value: Any) -> Stage:
     if kind == "time":
-        return _time(name, f"{name}_date", value)
+        return {name: _as("long", value), f"{name}_date": _date(value.removeprefix("$"))}
     if kind == "money":
         cents = {"$round": [{"$multiply": [value, _CENTS]}, 0]}
         return {name: _as("double", value), f"{name}_cents": _as("long", cents)}
     if kind in ("text", "flag"):
         return {name: {"$ifNull": [value, None]}}
     return {name: _as("long" if kind == "integer" else "double", value)}
-
-
-def _time(name: str, date: str, value: str = "") -> Stage:
-    return {name: _as("long", value or f"${name}"), date: _date(value.removeprefix("$") or name)}
 
 
 def _date(name: str) -> Stage:

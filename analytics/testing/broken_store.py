@@ -90,12 +90,9 @@ class StandaloneStore(BrokenStore):
 
     def disturb(self, rng: random.Random) -> str:
         if rng.random() < 0.5:
-            self._server.freeze()
-            _stay_so(rng)
-            self._server.thaw()
+            _freeze([self._server], rng)
             return "freeze"
-        self._server.kill()
-        _stay_so(rng)
+        _kill([self._server], rng)
         self._server.start()
         return "kill"
 
@@ -139,16 +136,10 @@ class ReplicaSetStore(BrokenStore):
         return rng.choice([primary, primary, *(one for one in self._set.members if one is not primary)])
 
     def _kill(self, rng: random.Random) -> None:
-        victim = self._victim(rng)
-        victim.kill()
-        _stay_so(rng)
-        self._start([victim])
+        self._kill_all([self._victim(rng)], rng)
 
     def _freeze(self, rng: random.Random) -> None:
-        victim = self._victim(rng)
-        victim.freeze()
-        _stay_so(rng)
-        victim.thaw()
+        _freeze([self._victim(rng)], rng)
 
     def _step_down(self, rng: random.Random) -> None:
         try:
@@ -182,19 +173,10 @@ class ReplicaSetStore(BrokenStore):
             gevent.sleep(rng.uniform(0.1, 0.6))
 
     def _all_away(self, rng: random.Random) -> None:
-        if rng.random() < 0.5:
-            for member in self._set.members:
-                member.freeze()
-            _stay_so(rng)
-            for member in self._set.members:
-                member.thaw()
-        else:
-            for member in self._set.members:
-                member.kill()
-            _stay_so(rng)
-            self._start(self._set.members)
+        (_freeze if rng.random() < 0.5 else self._kill_all)(self._set.members, rng)
 
-    def _start(self, members: list[Server]) -> None:
+    def _kill_all(self, members: list[Server], rng: random.Random) -> None:
+        _kill(members, rng)
         for member in members:
             member.start(wait=False)
         # A member that starts looks for itself in the set's configuration, through its proxy: it must not be cut off.
@@ -206,6 +188,20 @@ def open_broken(kind: str, folder: Path) -> BrokenStore:
     if kind == MONGOD:
         return StandaloneStore(folder)
     return ReplicaSetStore(folder) if kind == REPLICA_SET else EmbeddedStore()
+
+
+def _freeze(servers: list[Server], rng: random.Random) -> None:
+    for one in servers:
+        one.freeze()
+    _stay_so(rng)
+    for one in servers:
+        one.thaw()
+
+
+def _kill(servers: list[Server], rng: random.Random) -> None:
+    for one in servers:
+        one.kill()
+    _stay_so(rng)
 
 
 def _stay_so(rng: random.Random) -> None:

@@ -1,7 +1,6 @@
 """The accts behind a number: all of an area and a day, as CSV, read list by list and piece by piece."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from analytics.bolts import BOLTS
 from analytics.store.store import PARTS_AT_ONCE
@@ -14,21 +13,13 @@ from analytics.web.rights import BY_NAME, NotAllowed
 
 HEADINGS = ("day", "area", "plat", "acct")
 
-
-class AcctList(NamedTuple):
-    """A kind of list: the collection that has it, and which accts are in it."""
-
-    collection: str
-    who: str
-
-
 LISTS = {
-    "active": AcctList("loginday", "who logged in"),
-    "signups": AcctList("signupday", "who signed up"),
-    "roles": AcctList("createroleday", "who created a role"),
-    "payers": AcctList("paysummary", "who paid"),
+    "active": ("loginday", "who logged in"),
+    "signups": ("signupday", "who signed up"),
+    "roles": ("createroleday", "who created a role"),
+    "payers": ("paysummary", "who paid"),
 }
-"""By the name of the CSV. An acct is in it once for each area and day."""
+"""By the name of the CSV: the collection that has the list, and which accts are in it, once for each area and day."""
 
 
 def rows(name: str, data: Data, args: Args) -> Iterator[Row]:
@@ -37,7 +28,7 @@ def rows(name: str, data: Data, args: Args) -> Iterator[Row]:
         raise NotAllowed(BY_NAME)
     place = data.place(Filters.parse(args).of_all_accts())
     yield HEADINGS
-    yield from every_acct(data, place, LISTS[name].collection)
+    yield from every_acct(data, place, LISTS[name][0])
 
 
 def every_acct(data: Data, place: Place, collection: str) -> Iterator[tuple[str, str, str, str]]:

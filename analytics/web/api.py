@@ -124,7 +124,7 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
         parameters = [_parameter(option) | known.get(option.name, {}) for option in options]
         summary = f"the table {name} of {of}, whole"
         if of == "accts":
-            summary = f"{LISTS[name].who}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
+            summary = f"{LISTS[name][1]}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
         content = {"text/csv": {"schema": {"type": "string"}}}
         paths[f"{ROOT}/{quote(of)}/{name}.csv"] = _operation(summary, parameters, content, others)
     for one in OPERATIONS:

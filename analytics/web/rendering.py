@@ -27,9 +27,8 @@ from analytics.web.context import (
     t,
     with_language,
 )
-from analytics.web.entries.annotations import Annotation, mark, of_days
+from analytics.web.entries.annotations import Annotation, mark, mergers, of_days
 from analytics.web.filters import NAMES
-from analytics.web.mergers import mergers
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.page_links import PageLinks

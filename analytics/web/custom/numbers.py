@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -25,7 +24,7 @@ from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import Place
 from analytics.web.tables import Table
-from analytics.web.translation import Translate, msg
+from analytics.web.translation import msg
 
 GROUP = "numbers"
 TITLE = msg("Numbers")
@@ -80,9 +79,7 @@ class NumbersPage:
     def panels(self, table: Table) -> tuple[Panel, ...]:
         """Return a chart for each number, with its column of the table."""
         return tuple(
-            Panel(
-                table.only(one.name), replace(_chart(one), rows=table.rows), "half", note=partial(_note, one)
-            )
+            Panel(table.only(one.name), replace(_chart(one), rows=table.rows), "half", note=one.formula.text)
             for one in self.numbers
         )
 
@@ -225,7 +222,3 @@ def _chart(number: NamedNumber) -> Chart:
         unit="percent" if number.formula.is_percent else "money",
         signed=True,
     )
-
-
-def _note(number: NamedNumber, answer: Any, t: Translate) -> str:
-    return number.formula.text

@@ -1,12 +1,13 @@
 """Annotations: what happened on a day, marked on the charts of a game."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.web.answers import Date, labelled, means
 from analytics.web.charts import ChartMark
@@ -23,7 +24,7 @@ from analytics.web.filters import (
     one,
 )
 from analytics.web.place import Place, members_of
-from analytics.web.translation import msg
+from analytics.web.translation import Translate, msg
 
 MOST_TEXT = 200
 """Characters of a text: it is shown where a reader points."""
@@ -107,6 +108,29 @@ def of_days(
 def of_place(store: Any, place: Place) -> list[Annotation]:
     """Return the annotations of a place."""
     return of_days(store, place.game, {area.id: area for area in place.members}, place.first, place.last)
+
+
+def mergers(
+    config: Config, game: str, areas: Container[str], first: date, last: date, t: Translate
+) -> list[Annotation]:
+    """Return the mergers of these days that concern any of ``areas``; charts mark them as well."""
+    known = config.games[game].areas
+    return [
+        Annotation(
+            id=f"{game}:{one.merged_on}:{id}",
+            game=game,
+            area=one.merged_into,
+            day=one.merged_on,
+            kind="event",
+            text=t(
+                "{area} merged into {other}",
+                area=one.name or one.server_name or id,
+                other=known[one.merged_into].name or known[one.merged_into].server_name or one.merged_into,
+            ),
+        )
+        for id, one in known.items()
+        if str(first) <= one.merged_on <= str(last) and (id in areas or one.merged_into in areas)
+    ]
 
 
 def mark(annotation: Annotation) -> ChartMark:

@@ -1,12 +1,11 @@
 """*Access*: API tokens, and the audit log of who fetched lists, CSVs and exports. For those who see everything."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 
 from analytics.web.answers import filled, labelled, means
-from analytics.web.csvs import Row, structs
+from analytics.web.csvs import structs
 from analytics.web.data import Data
 from analytics.web.entries import audit
 from analytics.web.entries.audit import AuditEntry
@@ -46,20 +45,13 @@ def view(data: Data, filters: Filters) -> AccessAnswer:
     found = audit.newest(data.store, data.clock(), MOST)
     return AccessAnswer(
         at=data.clock(),
-        tokens=list(_tokens(data)),
+        tokens=[
+            filled(TokenRow, one, name=one.id, games=" ".join(one.games))
+            for one in Entries(data.store, ApiToken).find()
+        ],
         games=sorted({area.game for area in data.areas.values()}),
         audit=found,
     )
-
-
-def _tokens(data: Data) -> Iterator[TokenRow]:
-    for one in Entries(data.store, ApiToken).find():
-        yield filled(TokenRow, one, name=one.id, games=" ".join(one.games))
-
-
-def every_entry(data: Data, filters: Filters) -> Iterator[Row]:
-    """Yield the CSV of the whole audit log, the oldest first."""
-    return structs(AuditEntry, Entries(data.store, AuditEntry).find())
 
 
 TOKENS = Table("tokens", msg("API tokens"), TokenRow, "name games by")
@@ -72,7 +64,7 @@ PAGE = DashboardPage(
     view=view,
     icon="M5 7V5a3 3 0 0 1 6 0v2M3 7h10v7H3zM8 10v1.5",
     tables=(TOKENS, AUDIT),
-    csvs={"audit": every_entry},
+    csvs={"audit": lambda data, filters: structs(AuditEntry, Entries(data.store, AuditEntry).find())},
     template="access.html",
     has_filter=False,
     every=60,

@@ -1,6 +1,5 @@
 """*Collections*: what is counted, a row for each bolt; each has a page of its own."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -49,13 +48,9 @@ def _row(bolt: Bolt) -> CollectionRow:
         own=bolt.name not in (*BOLTS, PROPERTIES, STEPS, EXCLUDED),
         documents=", ".join([*([bolt.period] if bolt.period else []), *bolt.by]),
         fields=", ".join((*fields.numbers, *fields.extremes, *fields.others)),
-        reads=", ".join(_topics(bolt)),
+        reads=", ".join(topic.removeprefix("gamelog.") for topic in bolt.reads),
         totals=bolt.totals,
     )
-
-
-def _topics(bolt: Bolt) -> Iterator[str]:
-    return (topic.removeprefix("gamelog.") for topic in bolt.reads)
 
 
 COLLECTIONS = Table("collections", "Collections", CollectionRow, "name documents fields reads")

@@ -1,6 +1,6 @@
 """*Economy*: coins spent and gained, for what, and what the shop sells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -9,7 +9,7 @@ import msgspec
 from analytics.core.rates import percent
 from analytics.web.answers import Date, Final, PageAnswer, Percent, labelled, means
 from analytics.web.charts import Chart, Series, chart_of_hours
-from analytics.web.csvs import Row, structs
+from analytics.web.csvs import structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -148,11 +148,6 @@ def _reasons(look: Look) -> list[Reason]:
     return sorted(found, key=lambda one: (-one.spent, -one.gained, one.reason))
 
 
-def every_item(data: Data, filters: Filters) -> Iterator[Row]:
-    """Yield the CSV of all items."""
-    return structs(Item, items(Look(data, data.place(filters))))
-
-
 def _items_shown(answer: EconomyAnswer, t: Translate) -> str:
     return t("{shown} of {all} items, in all these days", shown=len(answer.items), all=answer.item_count)
 
@@ -178,5 +173,5 @@ PAGE = DashboardPage(
         Panel(REASONS, note="in all these days"),
         Panel(ITEMS, note=_items_shown),
     ),
-    csvs={"items": every_item},
+    csvs={"items": lambda data, filters: structs(Item, items(Look(data, data.place(filters))))},
 )

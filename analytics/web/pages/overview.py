@@ -112,7 +112,7 @@ def view(data: Data, filters: Filters) -> OverviewAnswer:
     # The tiles compare with the two days before the last, whatever the first day is.
     wider = Look(data, replace(place, first=min(place.first, place.last - 2 * ONE_DAY)))
     by_day = figures(wider)
-    new = _new_users(wider)
+    new = {day: int(count) for day, (count,) in wider.by_day("activeday", ["new_ac_user"]).items()}
     days = [_day(place, day, by_day.get(day, NOTHING), new.get(day, 0)) for day in place.days()]
     hours = [] if place.value else list(_hours(wider))
     return OverviewAnswer(
@@ -125,11 +125,6 @@ def _hours(look: Look) -> Iterator[Hour]:
     signups = hours_of_two_days(look, "signuphour", {"signups": "count"})
     for one, other in zip(logins, signups, strict=True):
         yield Hour(**one | other)
-
-
-def _new_users(look: Look) -> dict[date, int]:
-    """Return who signed up and logged in, by day."""
-    return {day: int(sums[0]) for day, sums in look.by_day("activeday", ["new_ac_user"]).items()}
 
 
 def _day(place: Place, day: date, one: Figures, new: int) -> Day:

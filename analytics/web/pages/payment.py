@@ -142,21 +142,22 @@ ACCT_FIELDS = Payer.__struct_fields__
 
 def view(data: Data, filters: Filters) -> PaymentAnswer:
     """Return the page's numbers."""
-    look = Look(data, data.place(filters))
+    place = data.place(filters)
+    look = Look(data, place)
     by_day = figures(look)
-    days = [_pay_day(look.place, day, by_day.get(day, NOTHING)) for day in look.place.days()]
+    days = [_pay_day(place, day, by_day.get(day, NOTHING)) for day in place.days()]
     cohorts = list(ltv(look))
     return PaymentAnswer(
-        scope=look.place.scope(),
+        scope=place.scope(),
         at=look.at,
         days=days,
         total=money(sum(day.revenue for day in days)),
-        refunds=[] if look.place.value else revenue_days(look),
-        currencies=[] if look.place.value else by_currency(look),
+        refunds=[] if place.value else revenue_days(look),
+        currencies=[] if place.value else by_currency(look),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
         forecast=list(forecasts(look)),
-        top=[] if look.place.value else top(look),
+        top=[] if place.value else top(look),
     )
 
 
@@ -181,7 +182,7 @@ def ltv(look: Look) -> Iterator[LtvCohort]:
         curves = {day: _added(np.array(some)) for day, some in rows.items()}
     for day, (size, values) in sorted(curves.items()):
         if size:
-            points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
+            points = [LtvPoint(n, money(values[n], 4)) for n in sorted(values)]
             yield LtvCohort(str(day), size, points, final=place.ended(day + LAST_DAY * ONE_DAY))
 
 
@@ -199,13 +200,7 @@ def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
     )
     sizes = np.array([[cohort.size] for cohort in cohorts]).reshape(-1, 1)
     for n, (count, heads, value) in zip(THROUGH, joined(sizes, values), strict=False):
-        yield LtvAverage(n, count, heads, money4(value))
-
-
-def money4(value: float) -> int | float:
-    """Return an average with four decimals, an integer where it is whole."""
-    rounded = round(value, 4)
-    return int(rounded) if rounded == int(rounded) else rounded
+        yield LtvAverage(n, count, heads, money(value, 4))
 
 
 def top(look: Look, most: int = TOP) -> list[Payer]:

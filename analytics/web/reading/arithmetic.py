@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from analytics.core.rates import per_head
 
 
-def money(amount: float) -> int | float:
+def money(amount: float, digits: int = 2) -> int | float:
     """Return an amount that was added up, without the noise of binary fractions, an integer where it is whole."""
-    rounded = round(amount, 2)
+    rounded = round(amount, digits)
     return int(rounded) if rounded == int(rounded) else rounded
 
 
