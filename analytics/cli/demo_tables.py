@@ -46,7 +46,6 @@ class Numbers:
 
     @cached_property
     def games(self) -> list[str]:
-        """The games' names."""
         return sorted({area.game for area in self.areas.values()})
 
     def of_game(self, collection: str, game: str) -> dict[date, Document]:

@@ -203,7 +203,6 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
 
 
 def _report_problems(outcome: RebuildResult) -> None:
-    """Report problems on stderr."""
     if outcome.nowhere.unmapped:
         _say(
             f"{outcome.nowhere.unmapped:,} journaled lines are no records by the mapping of their source now, and count nowhere"

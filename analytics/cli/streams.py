@@ -46,7 +46,6 @@ class _Visible(io.TextIOBase, TextIO):
     """Writes to stdout with control characters escaped."""
 
     def write(self, text: str) -> int:
-        """Write all of ``text``."""
         sys.stdout.write(visible(text))
         return len(text)
 

@@ -87,7 +87,6 @@ class SimulatedGame:
             gevent.sleep(TICK_SECONDS)
 
     def close(self) -> None:
-        """Close the logs."""
         for area in self._areas:
             area.close()
 

@@ -89,7 +89,6 @@ def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
 
 
 def json_answer(value: Any, status: int = 200) -> Response:
-    """Return an answer in JSON."""
     answer = Response(msgspec.json.encode(value), status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer

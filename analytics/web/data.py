@@ -148,7 +148,6 @@ class Data:
         return max((count for day, count in by_day.items() if place.first <= day <= place.last), default=0)
 
     def segments_of(self, game: str) -> Sequence[Segment]:
-        """Return the segments of a game."""
         return segments(self.config).get(game, ())
 
     def zone_of_game(self, game: str) -> Zone:

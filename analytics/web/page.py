@@ -111,12 +111,10 @@ class DashboardPage:
 
     @property
     def path(self) -> str:
-        """Its address."""
         return "/" if self.name == "overview" else f"/{quote(self.name)}"
 
     @property
     def charts(self) -> tuple[Chart, ...]:
-        """The charts of its panels."""
         return tuple(panel.chart for panel in self.panels if panel.chart)
 
     @property
@@ -126,7 +124,6 @@ class DashboardPage:
 
     @property
     def csv_names(self) -> list[str]:
-        """The names of its CSVs."""
         return list(dict.fromkeys((*(table.name for table in self.tables), *self.csvs)))
 
     @property

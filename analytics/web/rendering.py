@@ -79,7 +79,6 @@ def figures_of(name: str, language: str) -> Response:
 
 
 def figures_answer(page: DashboardPage, language: str) -> Response:
-    """Return the answer with a page's figures."""
     # With it comes Bokeh, which takes longer to import than the rest of the dashboard.
     from analytics.web.figures import figures
 

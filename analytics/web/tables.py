@@ -63,7 +63,6 @@ class Table:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """Its columns, in order."""
         return (*map(self._column, self.fields), *self.more)
 
     @property

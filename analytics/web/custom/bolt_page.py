@@ -155,7 +155,6 @@ HOURS = Table("hours", msg("By hour"), BoltHour, "hour value_today value_yesterd
 
 
 def bolt_page(bolt: Bolt) -> DashboardPage:
-    """Return the page of a bolt."""
     made = BoltPage(bolt)
     own = made.structs
     numbers = " ".join(own.names[one] for one in own.fields.numbers)

@@ -72,7 +72,6 @@ class NumbersPage:
 
     @property
     def table(self) -> Table:
-        """The table of the days."""
         shown = " ".join(["day", *(one.name for one in self.numbers)])
         return Table("days", msg("Days"), self.day, shown, has_final=True)
 

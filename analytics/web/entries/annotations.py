@@ -106,7 +106,6 @@ def of_days(
 
 
 def of_place(store: Any, place: Place) -> list[Annotation]:
-    """Return the annotations of a place."""
     return of_days(store, place.game, {area.id: area for area in place.members}, place.first, place.last)
 
 

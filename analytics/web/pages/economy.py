@@ -106,7 +106,6 @@ NO_COINS = (0,) * len(COINS)
 
 
 def view(data: Data, filters: Filters) -> EconomyAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     by_day = look.by_day("coinday", list(COINS))
     hours = hours_of_two_days(look, "coinhour", {"spent": "amount", "gained": "gain_amount"})

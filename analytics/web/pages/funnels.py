@@ -50,7 +50,6 @@ class FunnelsAnswer(PageAnswer, frozen=True, kw_only=True):
 
 
 def view(data: Data, filters: Filters) -> FunnelsAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     by_day: dict[date, list[Document]] = {}
     for document, day in look.documents("funnel", ["reg", "steps"]):

@@ -66,7 +66,6 @@ class OnlineAnswer(PageAnswer, frozen=True, kw_only=True):
 
 
 def view(data: Data, filters: Filters) -> OnlineAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     is_one = look.place.basis != "sum"
     days = look.own("onlineday", ["acu", "pcu", "pcu_ts", "minutes"]) if is_one else {}

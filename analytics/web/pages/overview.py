@@ -107,7 +107,6 @@ TILES: tuple[tuple[TileName, str], ...] = (
 
 
 def view(data: Data, filters: Filters) -> OverviewAnswer:
-    """Return the page's numbers."""
     place = data.place(filters)
     # The tiles compare with the two days before the last, whatever the first day is.
     wider = Look(data, replace(place, first=min(place.first, place.last - 2 * ONE_DAY)))

@@ -89,7 +89,6 @@ class PayersAnswer(PageAnswer, frozen=True, kw_only=True):
 
 
 def view(data: Data, filters: Filters) -> PayersAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     months = list(_months(look))
     cohorts = list(_cohorts(look))

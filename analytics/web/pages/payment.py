@@ -16,18 +16,7 @@ from analytics.core.periods import Zone
 from analytics.store.reading import Query
 from analytics.store.store import Document
 from analytics.timers.ltv import THROUGH
-from analytics.web.answers import (
-    Date,
-    Final,
-    Money,
-    PageAnswer,
-    PerHead,
-    Quotient,
-    definition,
-    filled,
-    labelled,
-    means,
-)
+from analytics.web.answers import Date, Final, Money, PageAnswer, PerHead, Quotient, filled, labelled, means
 from analytics.web.charts import Chart, Curve, Series
 from analytics.web.csvs import Row
 from analytics.web.data import Data
@@ -42,6 +31,8 @@ from analytics.web.reading.forecast import Forecast, forecasts
 from analytics.web.reading.revenue import CurrencySum, RevenueDay, by_currency, revenue_days, with_signs
 from analytics.web.tables import ACCTS, Column, Table
 from analytics.web.translation import Translate
+
+WORTH_MEANS = "What the cohort paid from its sign-up day to the n-th day after, divided by its accts."
 
 
 class PayDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +62,7 @@ class LtvPoint(msgspec.Struct, frozen=True):
     """A cohort's worth by its n-th day."""
 
     n: Annotated[int, means("days after the sign-up day: 0 to 30, 60 and 90")]
-    value: Annotated[Money, means("What the cohort paid from its sign-up day to the n-th day after, divided by its accts.")]  # fmt: skip
+    value: Annotated[Money, means(WORTH_MEANS)]
 
 
 class LtvCohort(msgspec.Struct, frozen=True):
@@ -141,7 +132,6 @@ ACCT_FIELDS = Payer.__struct_fields__
 
 
 def view(data: Data, filters: Filters) -> PaymentAnswer:
-    """Return the page's numbers."""
     place = data.place(filters)
     look = Look(data, place)
     by_day = figures(look)
@@ -300,7 +290,6 @@ TOP_ACCTS = Table(
     "acct area pay_amout pay_count pay_days first_pay last_pay used_yuanbao rest_yuanbao",
     bars="pay_amout",
 )
-VALUE = definition(LtvPoint, "value")
 LTV_DAYS = (0, 1, 3, 7, 14, 30, 60, 90)
 LTV = Table(
     "ltv",
@@ -309,7 +298,7 @@ LTV = Table(
     "day size",
     has_final=True,
     rows=lambda answer: by_days(answer.ltv, ("day", "size", "final"), "value", LTV_DAYS),
-    more=tuple(Column(f"day{n}", f"LTV {n}", "money", VALUE) for n in LTV_DAYS),
+    more=tuple(Column(f"day{n}", f"LTV {n}", "money", WORTH_MEANS) for n in LTV_DAYS),
 )
 
 

@@ -74,7 +74,6 @@ DUNGEON = {"enter": "enter", "pass": "passed", "fail": "failed", "users": "users
 
 
 def view(data: Data, filters: Filters) -> ProgressAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     day, levels = _levels(look)
     return ProgressAnswer(

@@ -176,7 +176,6 @@ class _Row:
 
 
 def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOptions()) -> RetentionAnswer:
-    """Return the page's numbers."""
     look = Look(data, data.place(filters))
     columns = COLUMNS[options.by]
     cohorts = list((_by_opening if options.axis == "open_day" else _by_day)(look, columns, options.of))
