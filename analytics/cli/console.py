@@ -3,7 +3,8 @@
 import getpass
 import socket
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import rich.console
@@ -53,6 +54,21 @@ def some(count: int, what: str) -> str:
 def console(wide: int = WIDE, **options: Any) -> Console:
     """Return the console of stdout. If it is no terminal, lines are ``wide``."""
     return Console(width=None if sys.stdout.isatty() else wide, **options)
+
+
+def pace(seconds: float) -> Callable[[], bool]:
+    """Return what says that it is time, at most every so many seconds."""
+    following = 0.0
+
+    def is_time() -> bool:
+        nonlocal following
+        now = time.monotonic()
+        if now < following:
+            return False
+        following = now + seconds
+        return True
+
+    return is_time
 
 
 def user_of_machine() -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.status import Status
 
-from analytics.cli.console import some
+from analytics.cli.console import pace, some
 from analytics.cli.demo_results import Compared, compare, verdict
 from analytics.cli.demo_setup import ENGINES, STORES, TIMEZONE, engine_section, first_day, make_room
 from analytics.cli.demo_store import database, tell_engine
@@ -201,11 +201,10 @@ def play(console: Console, game: SimulatedGame, config: Config) -> None:
             *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
         ) as progress:
             task = progress.add_task("", total=game.clock.end - game.clock.start, text="")
-            shown_at = 0.0
+            is_time = pace(SHOW_SECONDS)
             while not _look(game, config, progress, task) or not running.ready():
-                if not console.is_terminal and time.monotonic() - shown_at > SHOW_SECONDS:
+                if not console.is_terminal and is_time():
                     console.print(progress.tasks[0].description, progress.tasks[0].fields["text"])
-                    shown_at = time.monotonic()
                 gevent.sleep(0.5)
         running.get()
     finally:
@@ -283,15 +282,13 @@ def count_and_compare(
 
 def _lag_printer(console: Console, line: Status, what: str) -> Callable[[int], None]:
     """Return a function that shows how many records, or bytes, are not counted yet; without a terminal, every few seconds."""
-    shown_at = time.monotonic()
+    is_time = pace(SHOW_SECONDS)
 
     def show(lag: int) -> None:
-        nonlocal shown_at
         text = f"{lag:,} {what} are not counted yet …"
         line.update(text)
-        if lag and not console.is_terminal and time.monotonic() - shown_at > SHOW_SECONDS:
+        if lag and not console.is_terminal and is_time():
             console.print(text)
-            shown_at = time.monotonic()
 
     return show
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from analytics.cli.choosing import choosing
+from analytics.cli.rebuild import wanted_documents, why_missing
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
@@ -87,7 +88,6 @@ def backfill(
     Those whose records are not all in the journals any more stay as they are: then the exit status is 1. If it is interrupted, call it
     again.
     """
-    from analytics.cli.rebuild import wanted_documents
     from analytics.engine.backfill import Backfill
     from analytics.engine.driving import open_engine
     from analytics.runtime.rate_notes import RateNotes
@@ -141,14 +141,7 @@ def _report(result: "BackfillResult") -> int:
     if result.dated:
         click.echo(f"{result.dated:,} documents that no journal covers got their dates")
     for hole in result.gaps:
-        if source := result.unmapped.get(hole.source):
-            click.echo(
-                f"{hole.records:,} counted records of {hole.source} can't be read: the configuration has no source {source} with a "
-                "format any more; put it back",
-                err=True,
-            )
-            continue
-        click.echo(f"{hole.records:,} counted records of {hole.source} are in no journal any more", err=True)
+        click.echo(why_missing(hole, result.unmapped, "counted"), err=True)
     for name, count in sorted((+derived.left_out).items()):
         click.echo(f"{name}: {count:,} documents were left as they are, since records are missing", err=True)
     for name, count in sorted((+derived.refused).items()):

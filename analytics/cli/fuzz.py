@@ -5,10 +5,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from analytics.cli.console import pace
 from analytics.errors import AnalyticsError
 from analytics.runtime.suite import Suite
 from analytics.testing.fuzz import fuzz as compare
@@ -46,8 +48,8 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
         _run_several(range(seed, seed + processes), seconds, lines)
         return
     click.echo(f"seed {seed}")
-    progress = ProgressPrinter(seed)
-    done = compare(seed, seconds, lines or 0, lambda done: progress.show(done.lines, "lines"))
+    show = _progress(seed)
+    done = compare(seed, seconds, lines or 0, lambda done: show(done.lines, "lines"))
     click.echo(
         f"seed {seed}: {done.lines:,} lines, {done.accepted:,} accepted, {int(done.found is not None)} disagreements"
     )
@@ -58,32 +60,28 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
         )
 
 
-class ProgressPrinter:
-    """Prints now and then how much was done so far."""
+def _progress(seed: int) -> Callable[[int, str], None]:
+    """Return what prints now and then how much was done so far."""
+    begun, is_time = time.monotonic(), pace(PROGRESS_SECONDS)
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._begun = self._next = time.monotonic()
+    def show(count: int, what: str) -> None:
+        if is_time():
+            rate = count / max(time.monotonic() - begun, 1e-9)
+            click.echo(f"seed {seed}: {count:,} {what} so far, {rate:,.0f}/s", err=True)
 
-    def show(self, count: int, what: str) -> None:
-        """Print ``count`` and its rate, at intervals."""
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + PROGRESS_SECONDS
-            rate = count / max(now - self._begun, 1e-9)
-            click.echo(f"seed {self._seed}: {count:,} {what} so far, {rate:,.0f}/s", err=True)
+    return show
 
 
 def _send_frames(frames: int, seed: int) -> None:
     """Start a broker without keys, and send it ``frames`` frames."""
-    progress = ProgressPrinter(seed)
+    show = _progress(seed)
     with tempfile.TemporaryDirectory(prefix="analytics-fuzz-") as folder:
         file = Path(folder) / "analytics.toml"
         file.write_text(f'data = "data"\n{on_ports(*free_ports(4))}let_anyone_in = true\n{games()}')
         with Suite(file, [["broker"]]) as suite:
             done = storm(
                 suite.config.broker, suite.pid("broker"), frames, seed,
-                lambda done: progress.show(done.frames, f"frames ({done.peak_mb} MB, {done.records:,} records)"),
+                lambda done: show(done.frames, f"frames ({done.peak_mb} MB, {done.records:,} records)"),
             )  # fmt: skip
     click.echo(
         f"seed {seed}: {done.frames:,} frames over {done.connections:,} connections; the broker took all "

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import click
 from rich.console import Console
-from rich.status import Status
 
+from analytics.cli.console import pace
 from analytics.config import Config
 from analytics.engine.seen import counted_records
 from analytics.errors import AnalyticsError
@@ -55,21 +55,13 @@ def read_stdin(
         click.echo(f"warning: {text}; until then they reject records of unknown areas", err=True)
     console = Console(stderr=True)
     piped = Piped(config, source, game, timeout, mapping, counted_records(config))
+    begun, is_time = time.monotonic(), pace(0.2)
     with closing(piped), console.status("reading") as status:
-        totals = piped.read(sys.stdin.fileno(), _ProgressLine(status).show)
+
+        def show(totals: LineCounts) -> None:
+            if is_time():
+                rate = totals.read / max(time.monotonic() - begun, 1e-9)
+                status.update(f"{totals} ({rate:,.0f} lines/s)")
+
+        totals = piped.read(sys.stdin.fileno(), show)
     click.echo(str(totals))
-
-
-class _ProgressLine:
-    """Shows the totals at intervals, if stderr is a terminal."""
-
-    def __init__(self, status: Status) -> None:
-        self._status = status
-        self._since = self._shown = time.monotonic()
-
-    def show(self, totals: LineCounts) -> None:
-        """Show ``totals`` and the rate so far."""
-        now = time.monotonic()
-        if now - self._shown >= 0.2:
-            self._shown = now
-            self._status.update(f"{totals} ({totals.read / (now - self._since):,.0f} lines/s)")

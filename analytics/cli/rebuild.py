@@ -1,7 +1,7 @@
 """``analytics rebuild``: derives documents again from the journals, while the suite runs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
@@ -20,6 +20,7 @@ from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, ListChanged
 from analytics.errors import AnalyticsError
 from analytics.rebuild.check import DifferingDocument
+from analytics.rebuild.gaps import Gap
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
 from analytics.runtime.nodes import require_broker
@@ -219,13 +220,7 @@ def _report_problems(outcome: RebuildResult) -> None:
         _say(f"a journal is damaged, and its records after that count as missing: {text}")
     if outcome.left_out:
         for hole in outcome.gaps:
-            if name := outcome.without_mapping.get(hole.source):
-                _say(
-                    f"{hole.records:,} accepted records of {hole.source} can't be read: the configuration has no source {name} "
-                    "with a format any more; put it back"
-                )
-                continue
-            _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
+            _say(why_missing(hole, outcome.without_mapping, "accepted"))
         _say("these documents were left as they are, since their records are missing:")
         for text, count in sorted(outcome.left_out.items()):
             _say(f"  {text}, in {some(count, 'area')}")
@@ -247,6 +242,14 @@ def _report_problems(outcome: RebuildResult) -> None:
         _say("which can't be derived again: their journals are gone. Both were left as they are")
     for name, id_ in outcome.done.restless:
         _say(f"{name} {id_} changed at each attempt: call this again")
+
+
+def why_missing(hole: Gap, unmapped: Mapping[str, str], what: str) -> str:
+    """Return why records are missing that are ``what``. ``unmapped``: the names of sources that are no longer configured."""
+    records = f"{hole.records:,} {what} records of {hole.source}"
+    if name := unmapped.get(hole.source):
+        return f"{records} can't be read: the configuration has no source {name} with a format any more; put it back"
+    return f"{records} are in no journal any more"
 
 
 def _say(text: str) -> None:

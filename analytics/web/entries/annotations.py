@@ -95,14 +95,12 @@ def of_days(
         return str(first) <= id[begin : begin + 10] <= str(last)
 
     found = Entries(store, Annotation).find(f"{game}:", wanted)
-    return sorted(
-        (
-            one
-            for one in found
-            if one.game == game and (one.area in areas if one.area else one.plat in ("", *plats))
-        ),
-        key=lambda one: (one.day, one.time, one.at),
-    )
+    concerned = [
+        one
+        for one in found
+        if one.game == game and (one.area in areas if one.area else one.plat in ("", *plats))
+    ]
+    return sorted(concerned, key=lambda one: (one.day, one.time, one.at))
 
 
 def of_place(store: Any, place: Place) -> list[Annotation]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date
 from operator import itemgetter
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -193,21 +193,15 @@ def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
         yield LtvAverage(n, count, heads, money(value, 4))
 
 
-def top(look: Look, most: int = TOP) -> list[Payer]:
+def top(look: Look) -> list[Payer]:
     """Return who paid most, ever; of equal ones the order is open."""
-    data, place = look.data, look.place
-    rows = _dated(place, _richest(data, place, most))
-    return [Payer(**dict(zip(ACCT_FIELDS, row, strict=True))) for row in rows]
-
-
-def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    place, found = look.place, list[Document]()
     for floor in FLOORS:
         query = Query("userpay", place.game, place.plat, place.named, at_least=("pay_amout", floor))
-        found = list(data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=most))
-        if len(found) >= most:
+        found = list(look.data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=TOP))
+        if len(found) >= TOP:
             break
-    return found
+    return [Payer(**dict(zip(ACCT_FIELDS, row, strict=True))) for row in _dated(place, found)]
 
 
 def every_payer(data: Data, filters: Filters) -> Iterator[Row]:
