@@ -38,16 +38,8 @@ def listed(config: Config, game: str, since: datetime | None, until: datetime | 
         for name in (game,) if game else config.games:
             of_game = {id: area for id, area in areas(config).items() if area.game == name}
             for one in of_days(store, name, of_game, first, last):
-                cells = (
-                    one.day,
-                    one.time,
-                    one.game,
-                    one.area or one.plat,
-                    one.kind,
-                    one.text,
-                    one.by,
-                    one.id,
-                )
+                place = one.area or one.plat
+                cells = (one.day, one.time, one.game, place, one.kind, one.text, one.by, one.id)
                 table.add_row(*map(text, cells))
     console(UNCUT).print(table)
 

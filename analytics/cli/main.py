@@ -71,21 +71,12 @@ TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tai
 NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password", "init"}
 STAY_ROOT = {"start", "stop", "restart"}
 """Commands that refuse root if the suite is another user's: a service manager calls them as that user."""
-WRITE: dict[str, set[str]] = {
-    "backup": set(),
-    "engine": set(),
-    "forget": set(),
-    "keys": set(),
-    "lost": {"--accept"},
-    "read-stdin-gamelog": set(),
-    "rebuild": set(),
-    "rejected": {"--replay", "--dismiss"},
-    "restore": set(),
-    "run": set(),
-    "state": {"--repair"},
-    "store": {"move"},
-}
-"""Commands that write to the data folder, and the options with which they do; none: always."""
+WRITE = {"backup", "engine", "forget", "keys", "read-stdin-gamelog", "rebuild", "restore", "run"}
+"""Commands that write to the data folder, always."""
+WRITE_WITH = {
+    "lost": {"--accept"}, "rejected": {"--replay", "--dismiss"}, "state": {"--repair"}, "store": {"move"}
+}  # fmt: skip
+"""Commands that do with one of these options."""
 
 
 class Lazy(click.Group):
@@ -163,9 +154,8 @@ def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
 
     if name == "keys" and not Path(config.broker.keys).is_relative_to(config.data):
         return  # the folder is the configured one, where the caller may write
-    options = WRITE.get(name)
-    writes = options is not None and (not options or any(word.partition("=")[0] in options for word in rest))
-    become(config.data, writes)
+    options = WRITE_WITH.get(name, set())
+    become(config.data, name in WRITE or any(word.partition("=")[0] in options for word in rest))
 
 
 def _text_of(error: OSError) -> str:

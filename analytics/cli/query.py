@@ -1,7 +1,6 @@
 """``analytics query``: SQL over the journals, for questions that no document answers."""
 
 import csv
-from collections.abc import Callable
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
@@ -90,8 +89,4 @@ def _shown(value: Any) -> str:
     return _encoder.encode(value).decode().strip('"')
 
 
-_WRITERS: dict[str, Callable[[QueryResult], None]] = {
-    "table": _write_table,
-    "json": _write_json,
-    "csv": _write_csv,
-}
+_WRITERS = {"table": _write_table, "json": _write_json, "csv": _write_csv}

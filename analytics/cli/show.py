@@ -2,7 +2,7 @@
 
 import csv
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -245,8 +245,4 @@ def _cut(text: str) -> str:
     return text if len(text) <= CHARACTERS_SHOWN else text[: CHARACTERS_SHOWN - 1] + "…"
 
 
-_WRITERS: dict[str, Callable[[DocumentFinder, ShowOptions], None]] = {
-    "table": _write_table,
-    "json": _write_json,
-    "csv": _write_csv,
-}
+_WRITERS = {"table": _write_table, "json": _write_json, "csv": _write_csv}

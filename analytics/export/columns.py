@@ -5,7 +5,6 @@ it fits. Other tools want one type for each column, so a column is converted to 
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -63,43 +62,35 @@ _ROLLING: dict[str, tuple[str, Kind]] = {
     "rolling": ("rolling", "integer"),
     "rolling_rate": ("rolling_rate", "double"),
 }
-UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
-    {
-        "loginretention": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
-        "paytraceday": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
-        **dict.fromkeys(
-            ("loginlong", "loginweek", "loginmonth", "paylong", "payweek", "paymonth"),
-            Unfolded("retention", "n", _COUNT_AND_RATE),
-        ),
-        "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
-        "funnel": Unfolded(
-            "steps",
-            "funnel",
-            {"step": ("step", "text"), **_COUNT_AND_RATE, "median_seconds": ("median_seconds", "integer")},
-            "text",
-        ),
-        "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
-        "onlineday": Unfolded(
-            "hours", "hour", {"acu": ("hour_acu", "double"), "pcu": ("hour_pcu", "integer")}
-        ),
-        "sessionday": Unfolded("lengths", "minutes", {"": ("ended", "integer")}),
-        "revenueday_currency": Unfolded(
-            "gross_in",
-            "currency",
-            {"": ("gross", "money")},
-            "text",
-            {
-                "refunds_in": ("refunds", "money"),
-                "net_in": ("net", "money"),
-                "converted": ("converted", "money"),
-            },
-        ),
-        "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
-    }
-)
+UNFOLDED: Mapping[str, Unfolded] = {
+    "loginretention": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
+    "paytraceday": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
+    **dict.fromkeys(
+        ("loginlong", "loginweek", "loginmonth", "paylong", "payweek", "paymonth"),
+        Unfolded("retention", "n", _COUNT_AND_RATE),
+    ),
+    "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
+    "funnel": Unfolded(
+        "steps",
+        "funnel",
+        {"step": ("step", "text"), **_COUNT_AND_RATE, "median_seconds": ("median_seconds", "integer")},
+        "text",
+    ),
+    "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
+    "onlineday": Unfolded("hours", "hour", {"acu": ("hour_acu", "double"), "pcu": ("hour_pcu", "integer")}),
+    "sessionday": Unfolded("lengths", "minutes", {"": ("ended", "integer")}),
+    "revenueday_currency": Unfolded(
+        "gross_in",
+        "currency",
+        {"": ("gross", "money")},
+        "text",
+        {"refunds_in": ("refunds", "money"), "net_in": ("net", "money"), "converted": ("converted", "money")},
+    ),
+    "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
+}
 """Of these collections a document becomes several rows."""
 
-FURTHER: Mapping[str, str] = MappingProxyType({"revenueday_currency": "revenueday"})
+FURTHER: Mapping[str, str] = {"revenueday_currency": "revenueday"}
 """Rows of another kind that the documents of a collection make, too, and that collection; ``TOTAL`` may follow."""
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,10 @@ class Target:
                 f"{url}: expected a folder, or a URL that fsspec can use: {error}. For s3:// install the package s3fs"
             ) from error
         self._folder = Path(self._root) if isinstance(self._files, LocalFileSystem) else None
-        self._lock: FileLock | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._resources = ExitStack()
         if self._folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="analytics-export-")
-            self.work = Path(self._temporary.name)
+            temporary = tempfile.TemporaryDirectory(prefix="analytics-export-")
+            self.work = Path(self._resources.enter_context(temporary))
         else:
             self.work = self._folder / WORK
             self._take(url)
@@ -57,9 +57,8 @@ class Target:
     def _take(self, url: str) -> None:
         """Lock the folder and remove what an export that was killed has left."""
         try:
-            self._lock = FileLock(
-                self.work.with_name("_lock"), "another export writes there. Wait for its end"
-            )
+            lock = FileLock(self.work.with_name("_lock"), "another export writes there. Wait for its end")
+            self._resources.callback(lock.close)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir()
         except OSError as error:
@@ -100,7 +99,4 @@ class Target:
     def close(self) -> None:
         """Let others write."""
         shutil.rmtree(self.work, ignore_errors=True)
-        if self._temporary is not None:
-            self._temporary.cleanup()
-        if self._lock is not None:
-            self._lock.close()
+        self._resources.close()

@@ -13,10 +13,9 @@ from itertools import cycle
 from typing import Protocol
 
 from analytics.config import Mapped
-from analytics.testing.journal_paths import JournalPaths
 from analytics.testing.lines import LineGenerator, Pool
 from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
-from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths
+from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths, JournalPaths
 
 FEW_LINES, MOST_LINES = 8, 60
 GROUP_LINES = 1000

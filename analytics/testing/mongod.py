@@ -137,24 +137,19 @@ class ReplicaSet(Started):
     """A replica set of ``count`` members on this machine.
 
     Args:
-        name: of the set.
         flags: further arguments of each member.
         election_ms: how long members wait for a silent primary before they elect another. MongoDB's default is 10 s;
             tests wait for many elections.
     """
 
+    name = "rs"
+
     def __init__(
-        self,
-        folder: Path,
-        count: int = 3,
-        name: str = "rs",
-        flags: Sequence[str] = (),
-        election_ms: int = 2000,
+        self, folder: Path, count: int = 3, flags: Sequence[str] = (), election_ms: int = 2000
     ) -> None:
-        self.name = name
         self._election_ms = election_ms
         self.members = [
-            Server(folder / f"m{number}", port, ["--replSet", name, *flags])
+            Server(folder / f"m{number}", port, ["--replSet", self.name, *flags])
             for number, port in enumerate(free_ports(count))
         ]
 

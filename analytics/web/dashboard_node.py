@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,8 @@ from analytics.store import open_reader, open_store
 from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app, names_of
 from analytics.web.data import Data
-from analytics.web.hosts import reached_by
+from analytics.web.hosts import behind, is_among, reached_by
 from analytics.web.probes import Application, with_probes
-from analytics.web.proxies import behind, is_among
 from analytics.web.wsgi import LimitedServer
 
 STOP_SECONDS = 1.0
@@ -34,32 +34,29 @@ class Dashboard:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server: LimitedServer | None = None
         self._data: Data | None = None
-        self._importing: gevent.Greenlet[[], None] | None = None
+        self._resources = ExitStack()
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
         config = self._config
-        store = open_store(config)
-        self._data = Data(
-            config,
-            ReadOnly(store),
-            open_reader(config),
-            areas(config),
-            bolts=catalogue(config),
-            entries=store,
+        store, reader = open_store(config), open_reader(config)
+        data = self._data = Data(
+            config, ReadOnly(store), reader, areas(config), bolts=catalogue(config), entries=store
         )
-        app = create_app(self._data)
+        for close in (reader.close, store.close, data.live.close):
+            self._resources.callback(close)
+        app = create_app(data)
         if config.dashboard.behind_proxy:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]
         address = (config.dashboard.host, config.dashboard.port)
         try:
-            self._server = LimitedServer(
+            server = LimitedServer(
                 address, served(config, app), exempt=partial(_is_proxy, config), **_tls(config)
             )
-            self._server.start()
-            self._importing = gevent.spawn_later(FIGURES_SECONDS, _import_figures)
+            self._resources.callback(server.stop, timeout=STOP_SECONDS)
+            server.start()
+            self._resources.callback(gevent.spawn_later(FIGURES_SECONDS, _import_figures).kill)
         except OSError as error:
             raise AnalyticsError(
                 f"the dashboard can't listen on {address[0]} port {address[1]}: {error.strerror or error}. Is another "
@@ -74,14 +71,7 @@ class Dashboard:
 
     def stop(self) -> None:
         """Refuse new requests, give those in flight a second, and close the store."""
-        if self._importing is not None:
-            self._importing.kill()
-        if self._server is not None:
-            self._server.stop(timeout=STOP_SECONDS)
-        if self._data is not None:
-            self._data.live.close()
-            self._data.store.close()
-            self._data.reader.close()
+        self._resources.close()
 
     def state(self) -> dict[str, Any]:
         """Return the address, and how many requests were answered and how many failed."""

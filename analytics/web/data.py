@@ -147,6 +147,10 @@ class Data:
                 by_day[date_of(zones[area], ts)] += int(count)
         return max((count for day, count in by_day.items() if place.first <= day <= place.last), default=0)
 
+    def today(self, game: str) -> date:
+        """Return the present day of a game."""
+        return date_of(self.zone_of_game(game), int(self.clock()))
+
     def segments_of(self, game: str) -> Sequence[Segment]:
         return segments(self.config).get(game, ())
 

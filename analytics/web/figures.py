@@ -181,21 +181,20 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     plot.yaxis[0].axis_label_orientation = "horizontal"  # a sign of a currency, upright
     if chart.months:
         plot.xaxis[0].ticker = MonthsTicker(months=list(range(12)))
+    if chart.x != "number":
+        plot.xaxis[0].axis_line_color = CODES["line"]
     if chart.x == "day":
         plot.xaxis[0].formatter = DatetimeTickFormatter(
             days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"
         )
-        plot.xaxis[0].axis_line_color = CODES["line"]
     elif chart.x == "hour":
         plot.xaxis[0].ticker = FixedTicker(ticks=list(range(0, 24, 3)))
         plot.xaxis[0].formatter = PrintfTickFormatter(format="%02d:00")
-        plot.xaxis[0].axis_line_color = CODES["line"]
     elif chart.x == "number":
         plot.xaxis[0].ticker.min_interval = 1
     elif chart.x == "word":
         plot.xaxis[0].major_label_policy = NoOverlap(min_distance=3)
         plot.xaxis[0].name = f"{chart.name}.labels"  # the browser tilts them where there is little room
-        plot.xaxis[0].axis_line_color = CODES["line"]
 
 
 def _hover(chart: Chart, drawn: Any, translate: Translate) -> HoverTool:

@@ -78,15 +78,8 @@ class Filters:
                 until=until,
                 since=since,
             )
-        return cls(
-            one(given, "game"),
-            one(given, "plat"),
-            tuple(dict.fromkeys(areas)),
-            since,
-            until,
-            one(given, SEGMENT),
-            one(given, UNITED),
-        )
+        game, plat, segment, united = (one(given, name) for name in ("game", "plat", SEGMENT, UNITED))
+        return cls(game, plat, tuple(dict.fromkeys(areas)), since, until, segment, united)
 
     def of_all_accts(self) -> "Filters":
         """Return the same. Raise BadFilter where a segment is asked for."""

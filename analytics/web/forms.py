@@ -5,7 +5,6 @@ and a request that names another origin is refused.
 """
 
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +24,6 @@ from analytics.web.entries.links import MOST_DAYS_VALID, LinkDraft, NewLink
 from analytics.web.entries.operations import OPERATIONS
 from analytics.web.entries.views import SavedView, ViewDraft
 from analytics.web.filters import BadFilter, number
-from analytics.web.place import date_of
 from analytics.web.rendering import show
 from analytics.web.sharing import filtered_page, make_link, revoke, scope_of
 
@@ -168,7 +166,7 @@ def _annotating() -> Data:
 
 def _annotate(given: dict[str, Any]) -> annotations.Annotation:
     shown = _annotating()
-    entry = annotations.new_annotation(given, shown.areas, lambda game: today(shown, game), shown.viewer.name, shown.clock())  # fmt: skip
+    entry = annotations.new_annotation(given, shown.areas, shown.today, shown.viewer.name, shown.clock())  # fmt: skip
     Entries(shown.writable(), annotations.Annotation).add(entry)
     return entry
 
@@ -183,11 +181,6 @@ def _remove_annotation(id: str) -> None:
     if found is None or found.game not in {area.game for area in data().areas.values()}:
         abort(404, "there is no such annotation")
     stored.remove(id)
-
-
-def today(shown: Data, game: str) -> date:
-    """Return the present day of a game."""
-    return date_of(shown.zone_of_game(game), int(shown.clock()))
 
 
 def _body(kind: Any) -> Any:

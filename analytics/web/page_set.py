@@ -3,10 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from analytics.bolts import BOLTS
-from analytics.core.exclusion import EXCLUDED
-from analytics.core.funnels import STEPS
-from analytics.core.segments import PROPERTIES
 from analytics.web import acct_lists
 from analytics.web.csvs import Row
 from analytics.web.custom.bolt_page import bolt_page
@@ -15,6 +11,7 @@ from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.pages import PAGES
+from analytics.web.pages.collections import BUILT_IN
 from analytics.web.pages.collections import PAGE as INDEX
 
 MOST_IN_MENU = 6
@@ -33,7 +30,7 @@ class PageSet:
     def __init__(self, data: Data) -> None:
         collections = [with_numbers(bolt_page(bolt), data.config) for bolt in data.bolts.values()]
         numbers = [*numbers_pages(data.config, data.bolts)]
-        own = [page for page in collections if page.title not in (*BOLTS, PROPERTIES, STEPS, EXCLUDED)]
+        own = [page for page in collections if page.title not in BUILT_IN]
         self.menu = tuple(page for page in PAGES if page is not INDEX)
         self.custom = (*numbers, *own[:MOST_IN_MENU], INDEX)
         self.by_name = {page.name: page for page in (*PAGES, *collections, *numbers)}

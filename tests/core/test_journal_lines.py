@@ -9,7 +9,7 @@ from analytics.core import journal_lines
 from analytics.core.compiled import journal_scan
 from analytics.core.journal_lines import BlockLines, by_topic
 from analytics.testing.fuzz import journal_groups
-from analytics.testing.journal_paths import JournalPaths
+from analytics.testing.paths import JournalPaths
 
 AREA = "549140c8dbdb67794fc0fa3b"
 

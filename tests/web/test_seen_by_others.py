@@ -30,9 +30,9 @@ from analytics.web import access, wsgi
 from analytics.web.access import LoginSessions
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
+from analytics.web.hosts import is_among
 from analytics.web.login_limit import OF_ADDRESS as GUESSES
 from analytics.web.login_limit import OF_USER, LoginLimit
-from analytics.web.proxies import is_among
 
 PASSWORD = "correct horse battery"
 USERS = {"ann": generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")}

@@ -16,6 +16,8 @@ from analytics.web.filters import Filters
 from analytics.web.page import DashboardPage
 from analytics.web.tables import Table
 
+BUILT_IN = (*BOLTS, PROPERTIES, STEPS, EXCLUDED)
+
 
 class CollectionRow(msgspec.Struct, frozen=True, kw_only=True):
     """A collection of documents, and the bolt that writes it."""
@@ -45,7 +47,7 @@ def _row(bolt: Bolt) -> CollectionRow:
     fields = BoltFields(bolt)
     return CollectionRow(
         name=bolt.name,
-        own=bolt.name not in (*BOLTS, PROPERTIES, STEPS, EXCLUDED),
+        own=bolt.name not in BUILT_IN,
         documents=", ".join([*([bolt.period] if bolt.period else []), *bolt.by]),
         fields=", ".join((*fields.numbers, *fields.extremes, *fields.others)),
         reads=", ".join(topic.removeprefix("gamelog.") for topic in bolt.reads),

@@ -345,11 +345,7 @@ PAGE = DashboardPage(
     tables=(AVERAGE, LIFECYCLE),
     panels=(
         Panel(AVERAGE, COMEBACK, note="thin lines are single cohorts"),
-        Panel(
-            LIFECYCLE,
-            CHANGES,
-            note="how the active accts have changed since the day before",
-        ),
+        Panel(LIFECYCLE, CHANGES, note="how the active accts have changed since the day before"),
     ),
     csvs={"cohorts": _triangle},
     template="retention.html",
