@@ -18,14 +18,7 @@ async function take(address, remember = false) {
   const mine = ++asked;
   clearTimeout(turn);
   turn = null;
-  let answer;
-  let page = null;
-  try {
-    answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
-    page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  } catch {
-    // Nobody answers.
-  }
+  const [answer, page] = await load(address);
   if (mine !== asked) return undefined;
   const fresh = page?.getElementById("main");
   const words = fresh?.querySelector("h1")?.textContent;

@@ -1,8 +1,19 @@
-// Makes `old` like `fresh`, touching only what differs: scroll, focus, open tables and charts stay as they are.
+// How pages come by what is new: loads a page, and makes what is shown like it.
 "use strict";
+
+// Return an answer and its page; nulls where nobody answers.
+async function load(address) {
+  try {
+    const answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
+    return [answer, new DOMParser().parseFromString(await answer.text(), "text/html")];
+  } catch {
+    return [null, null];
+  }
+}
 
 const OWN = ["open", "aria-describedby", "data-refused"]; // attributes that are the reader's
 
+// Make `old` like `fresh`, touching only what differs: scroll, focus, open tables and charts stay as they are.
 function morph(old, fresh) {
   if (old.isEqualNode(fresh)) return;
   if (old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) {

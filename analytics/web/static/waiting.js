@@ -21,18 +21,10 @@ async function look() {
   clearTimeout(turn);
   turn = null;
   if (document.visibilityState !== "visible") return later();
-  let page = null;
-  let status = 0;
-  try {
-    const answer = await fetch(location.href, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
-    status = answer.status;
-    page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  } catch {
-    page = null; // nobody answers
-  }
+  const [answer, page] = await load(location.href);
   const fresh = page?.getElementById("main");
   if (fresh?.dataset.again) show(fresh);
-  else if (page && status < 500) return location.reload();
+  else if (page && answer.status < 500) return location.reload();
   else show(away);
   return later();
 }
