@@ -5,11 +5,10 @@ import os
 from analytics.config import Config, catalogue
 from analytics.config.uris import weakening
 from analytics.errors import ConfigError, Unavailable
-from analytics.store.counting import CountingStore
 from analytics.store.dialect import MONGODB, SECANTUS, Dialect
 from analytics.store.embedded.choice import known, settled
 from analytics.store.embedded.engine import Engine
-from analytics.store.memory import MemoryStore
+from analytics.store.memory import CountingStore, MemoryStore
 from analytics.store.mongo import MongoStore, indexes_without_ts
 from analytics.store.mongo_reading import MongoReader
 from analytics.store.reading import Reader

@@ -19,6 +19,7 @@ from pymongo.errors import (
     PyMongoError,
 )
 from pymongo.read_concern import ReadConcern
+from pymongo.synchronous import mongo_client
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
@@ -27,7 +28,6 @@ from analytics.store import grouping
 from analytics.store.clock import MajorityAfter, PrimaryListener
 from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
-from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
 from analytics.store.store import (
     AREAS,
@@ -43,7 +43,10 @@ from analytics.store.store import (
     sorted_by,
 )
 
-forget_clients_in_children()
+# The driver resets its clients in every forked child. Under gevent, this takes locks that other greenlets hold: the child would run
+# copies of its parent's greenlets before it executes its program, and what they write would be written twice. The suite forks only to
+# execute another program, so no child uses a client. The name is not public; tests/store/test_forking.py detects a change.
+mongo_client._after_fork_child = lambda clients: None  # type: ignore[attr-defined]
 
 UPSERT_TRIES = 5
 """An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""

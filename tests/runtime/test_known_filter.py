@@ -10,7 +10,7 @@ from analytics.broker.clients import Refill
 from analytics.errors import AnalyticsError
 from analytics.runtime.known_filter import expect_known_filter, forget_filter
 from analytics.store import MemoryStore
-from analytics.store.counting import CountingStore
+from analytics.store.memory import CountingStore
 
 
 @pytest.fixture
