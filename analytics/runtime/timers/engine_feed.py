@@ -10,7 +10,7 @@ from analytics.errors import Unavailable
 from analytics.runtime import engine_changes
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.timers.dirty import KINDS, Dirty
-from analytics.runtime.timers.feed import TimerFeed
+from analytics.runtime.timers.feed import BatchReader, TimerFeed
 from analytics.runtime.timers.scopes import day_of
 from analytics.store import Store
 from analytics.timers import READ_BY_TIMERS
@@ -18,35 +18,6 @@ from analytics.timers.start import READS as READ_FOR_STARTS
 
 LOOK_SECONDS = 0.5
 """Between looks for a new batch."""
-
-
-class BatchReader:
-    """How far batches were read: what a :class:`~analytics.runtime.consumer.Consumer` is for messages.
-
-    Attributes:
-        log: the engine's identity, "" before it was first seen.
-        heads: per topic, the last batch that was read, as a number.
-        caught_up: whether all that was committed when this was made has been read.
-        error: why nothing comes at the moment, "" if nothing is wrong.
-    """
-
-    def __init__(self, log: str, heads: Mapping[str, Head]) -> None:
-        self.log = log
-        self.heads = dict(heads)
-        self.caught_up = False
-        self.error = ""
-
-    @property
-    def batch(self) -> int:
-        """The batch through which everything was read, for all topics."""
-        return min((head.number for head in self.heads.values()), default=0)
-
-    def read(self, batch: int) -> None:
-        """Note that a batch was read."""
-        self.heads = dict.fromkeys(self.heads, Head(batch, 0, 0))
-
-    def close(self) -> None:
-        """Do nothing: the store is not ours."""
 
 
 class EngineFeed(TimerFeed[BatchReader]):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import gevent
 
@@ -17,19 +17,37 @@ from analytics.timers import READ_BY_TIMERS
 IDLE_SECONDS = 0.5
 
 
-class ChangeReader(Protocol):
-    """How far changes were read. See :class:`~analytics.runtime.consumer.Consumer`."""
+class BatchReader:
+    """How far batches were read: what a :class:`~analytics.runtime.consumer.Consumer` is for messages.
 
-    log: str
-    heads: dict[str, Head]
-    caught_up: bool
-    error: str
+    Attributes:
+        log: the engine's identity, "" before it was first seen.
+        heads: per topic, the last batch that was read, as a number.
+        caught_up: whether all that was committed when this was made has been read.
+        error: why nothing comes at the moment, "" if nothing is wrong.
+    """
+
+    def __init__(self, log: str, heads: Mapping[str, Head]) -> None:
+        self.log = log
+        self.heads = dict(heads)
+        self.caught_up = False
+        self.error = ""
+
+    @property
+    def batch(self) -> int:
+        """The batch through which everything was read, for all topics."""
+        return min((head.number for head in self.heads.values()), default=0)
+
+    def read(self, batch: int) -> None:
+        """Note that a batch was read."""
+        self.heads = dict.fromkeys(self.heads, Head(batch, 0, 0))
 
     def close(self) -> None:
-        """Read no more."""
+        """Do nothing: the store is not ours."""
 
 
-R = TypeVar("R", bound=ChangeReader)
+ChangeReader = Consumer | BatchReader
+R = TypeVar("R", Consumer, BatchReader)
 
 
 class TimerFeed(ABC, Generic[R]):
