@@ -14,16 +14,7 @@ from pymongo.read_concern import ReadConcern
 
 from analytics import __version__
 from analytics.backup import documents
-from analytics.backup.folder import (
-    CHUNK,
-    DATA,
-    DATABASE,
-    Contents,
-    SavedFile,
-    Summing,
-    begin,
-    finish,
-)
+from analytics.backup.folder import CHUNK, DATA, DATABASE, Contents, SavedFile, Summing, begin, finish
 from analytics.backup.queue import Segments
 from analytics.broker.opening import RESTORING, refuse
 from analytics.config import Config

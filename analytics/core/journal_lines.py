@@ -69,11 +69,7 @@ def by_topic(block: bytes, without: Mapping[str, Sequence[Pair]] | None = None) 
     return _one_by_one(block, without or {}) if found is None else _scanned(block, found, without or {})
 
 
-def _scanned(
-    block: bytes,
-    found: JournalScan,
-    without: Mapping[str, Sequence[Pair]],
-) -> BlockLines:
+def _scanned(block: bytes, found: JournalScan, without: Mapping[str, Sequence[Pair]]) -> BlockLines:
     topics, sources, numbers, ends, newest = found
     result, view = BlockLines(newest=newest), memoryview(block)
     all_numbers, all_ends = np.frombuffer(numbers, np.int64), np.frombuffer(ends, np.int64)

@@ -326,10 +326,7 @@ def _is_plain(struct: type) -> bool:
 def fields_of(struct: type) -> list[Field]:
     """Return the members that a Struct declares."""
     return [
-        replace(
-            _field(field.encode_name, inspect.type_info(field.type)),
-            required=field.required,
-        )
+        replace(_field(field.encode_name, inspect.type_info(field.type)), required=field.required)
         for field in msgspec.structs.fields(struct)
     ]
 

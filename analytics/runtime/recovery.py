@@ -8,14 +8,7 @@ from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.core.writing import LostWrites
 from analytics.errors import Unavailable
-from analytics.runtime.lost_writes import (
-    NOTHING,
-    Losses,
-    LossNote,
-    Numbers,
-    check_queue,
-    older_position,
-)
+from analytics.runtime.lost_writes import NOTHING, Losses, LossNote, Numbers, check_queue, older_position
 from analytics.store import Store
 
 REFRESH_SECONDS = 5.0

@@ -11,13 +11,7 @@ import pymongo
 from pymongo import ASCENDING, IndexModel, MongoClient, ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import (
-    ConfigurationError,
-    ConnectionFailure,
-    InvalidName,
-    OperationFailure,
-    PyMongoError,
-)
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.synchronous import mongo_client
 

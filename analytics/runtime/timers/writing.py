@@ -74,13 +74,7 @@ class TimerWriter:
         return {"_id": id_} | document | own
 
     def compare(
-        self,
-        changes: Changes,
-        id_: str,
-        old: Document | None,
-        document: Document,
-        now: int,
-        tuples: int = 0,
+        self, changes: Changes, id_: str, old: Document | None, document: Document, now: int, tuples: int = 0
     ) -> None:
         """Note down in ``changes`` what becomes of a document that was computed.
 

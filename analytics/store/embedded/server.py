@@ -8,13 +8,7 @@ from pathlib import Path
 
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store.embedded.engine import HOST, Engine
-from analytics.store.embedded.process import (
-    end_leftover,
-    launch,
-    leftovers,
-    terminate,
-    wait_for_port,
-)
+from analytics.store.embedded.process import end_leftover, launch, leftovers, terminate, wait_for_port
 from analytics.store.mongo import MongoStore
 from analytics.store.store import Write
 from analytics.system.ports import free_port
