@@ -202,10 +202,7 @@ class Facts:
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""
-        if self.split is None:
-            return [accts]
-        places = self.split.places_on(accts, day)
-        return np.split(accts[np.argsort(places, kind="stable")], self._bounds(places))
+        return [part for (part,) in self._divided([accts], day)]
 
     def counted(self, mask: Mask, day: int) -> list[int]:
         """Return how many accts ``mask`` has of each value that they have on ``day``; where nothing divides them, of all."""
@@ -223,26 +220,20 @@ class Facts:
 
     def divided_payments(self, payments: Payments, day: int) -> list[Payments]:
         """Return payments by the value that the payers have on ``day``."""
-        if self.split is None:
-            return [payments]
-        places = self.split.places_on(payments.accts, day)
-        order, bounds = np.argsort(places, kind="stable"), self._bounds(places)
-        accts, cents = np.split(payments.accts[order], bounds), np.split(payments.cents[order], bounds)
-        return list(map(Payments, accts, cents))
+        return [Payments(*part) for part in self._divided([payments.accts, payments.cents], day)]
 
     def divided_sessions(self, sessions: DaySessions, day: int) -> list[DaySessions]:
         """Return sessions by the value that their accts have on ``day``."""
-        if self.split is None:
-            return [sessions]
-        places = self.split.places_on(sessions.accts, day)
-        parts = [places == part for part in range(self.split.values)]
-        return [DaySessions(*(column[one] for column in sessions)) for one in parts]
+        return [DaySessions(*part) for part in self._divided(sessions, day)]
 
-    def _bounds(self, places: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return where each value but the first begins among sorted ``places``."""
-        assert self.split is not None
-        counts = np.bincount(places, minlength=self.split.values)
-        return np.cumsum(counts)[:-1]
+    def _divided(self, columns: Sequence[NDArray[Any]], day: int) -> Iterable[Sequence[NDArray[Any]]]:
+        """Return columns, the first of which are accts, by the value that these have on ``day``."""
+        if self.split is None:
+            return [columns]
+        places = self.split.places_on(columns[0], day)
+        order, counts = np.argsort(places, kind="stable"), np.bincount(places, minlength=self.split.values)
+        bounds = np.cumsum(counts)[:-1]
+        return zip(*(np.split(column[order], bounds) for column in columns), strict=True)
 
     def rows(self, of: Mapping[int, AcctSet], first: int, last: int) -> Words:
         """Return who logged in, or signed up, on each of these days, a row a day. ``of``: :attr:`login` or :attr:`signup`."""
