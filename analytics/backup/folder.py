@@ -6,7 +6,8 @@ data/…                              as in the data folder
 database/COLLECTION.bson.gz         documents as BSON, which mongorestore reads too
 """
 
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ CONTENTS = "backup.json"
 DATABASE = "database"
 DATA = "data"
 CHUNK = 4 << 20
+DIGEST_BYTES = 16
 
 
 class SavedFile(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class Summing:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._hash = blake2b(digest_size=16)
+        self._hash = blake2b(digest_size=DIGEST_BYTES)
         self._bytes = 0
 
     def write(self, data: bytes) -> int:
@@ -99,10 +101,6 @@ def verified(folder: Path) -> Contents:
 
 
 def _read(path: Path) -> SavedFile:
-    found = blake2b(digest_size=16)
-    size = 0
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-            size += len(chunk)
-    return SavedFile(size, found.hexdigest())
+        digest = file_digest(file, partial(blake2b, digest_size=DIGEST_BYTES))
+        return SavedFile(file.tell(), digest.hexdigest())

@@ -40,11 +40,9 @@ def terminate(server: subprocess.Popen[bytes]) -> None:
     """Send SIGTERM twice, since a server may miss the first; then kill, which loses nothing acknowledged."""
     for seconds in (TERM_AGAIN_SECONDS, KILL_SECONDS):
         server.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             server.wait(seconds)
             return
-        except subprocess.TimeoutExpired:
-            continue
     server.kill()
     server.wait()
 

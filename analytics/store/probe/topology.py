@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from pymongo import MongoClient, ReadPreference
@@ -77,10 +78,8 @@ def _replica_set(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> 
 
 def _await_primary(client: MongoClient[dict[str, Any]]) -> None:
     """Wait for a primary, at most the client's time-out: an election may be in progress."""
-    try:
+    with suppress(ServerSelectionTimeoutError):
         client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
-    except ServerSelectionTimeoutError:
-        return
 
 
 def _looked_at(client: MongoClient[dict[str, Any]]) -> list[ServerDescription]:
