@@ -94,13 +94,15 @@ def _times(amount: int, rate: str) -> int:
     return round(amount * _exact(rate)) if amount and rate != "1" else amount
 
 
-class _Snapshot(msgspec.Struct, gc=False):
+class Snapshot(msgspec.Struct, gc=False):
+    """Whose payments a snapshot has, as they are."""
+
     area: str
     ts: PeriodStart
     users: dict[str, Any]
 
 
-_snapshot = msgspec.json.Decoder(_Snapshot)
+decode_snapshot = msgspec.json.Decoder(Snapshot).decode
 
 
 class Converter:
@@ -130,7 +132,7 @@ class Converter:
         return b"\n".join(lines), left
 
     def _converted(self, line: bytes, left: list[tuple[bytes, str]]) -> bytes:
-        snapshot = _snapshot.decode(line)
+        snapshot = decode_snapshot(line)
         area = self._areas.get(snapshot.area)
         if area is None or area.exchange is None:
             return line

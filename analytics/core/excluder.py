@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from analytics.core.areas import Areas
+from analytics.core.exchange import decode_snapshot
 from analytics.core.exclusion import ExcludedRecord, Exclusion
-from analytics.core.tuples import UNDECODABLE, PeriodStart, Ts
+from analytics.core.tuples import UNDECODABLE, Ts
 
 Found = tuple[bytes, list[ExcludedRecord]]
 """The lines of a message that count, and the records that do not."""
@@ -39,15 +40,8 @@ class _Role(msgspec.Struct, gc=False):
     left: str | None = None
 
 
-class _Payments(msgspec.Struct, gc=False):
-    area: str
-    ts: PeriodStart
-    users: dict[str, Any]
-
-
 _line = msgspec.json.Decoder(_Line)
 _role = msgspec.json.Decoder(_Role)
-_payments = msgspec.json.Decoder(_Payments)
 
 
 class Excluder:
@@ -159,7 +153,7 @@ class Excluder:
         return msgspec.json.encode({**msgspec.json.decode(line), "left": None})
 
     def _of_payments(self, line: bytes, excluded: list[ExcludedRecord]) -> bytes:
-        one = _payments.decode(line)
+        one = decode_snapshot(line)
         exclusion = self._by_area.get(one.area)
         out = {acct for acct in one.users if acct in exclusion} if exclusion else set()
         if not out:

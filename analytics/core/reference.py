@@ -79,11 +79,3 @@ class Reference:
                 del documents[stale]
         self.tuples[bolt.name] += settled.tuple["tuples"]
         return settled.tuple
-
-
-def run(bolts: Iterable[Bolt], areas: Areas, tuples: Iterable[tuple[str, Mapping[str, Any]]]) -> Reference:
-    """Return the reference runner after all ``(topic, tuple)`` pairs, one message each."""
-    reference = Reference(bolts, areas)
-    for topic, one in tuples:
-        reference.put(topic, [one])
-    return reference

@@ -10,13 +10,13 @@ from delivery import deliver
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_run import run
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.exchange import Exchange
 from analytics.core.fold import Folder
 from analytics.core.periods import zone
-from analytics.core.reference import run
 from analytics.core.tuples import Paid
 from analytics.errors import RecordError
 from analytics.spouts.paid import check

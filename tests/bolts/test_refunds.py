@@ -8,13 +8,13 @@ from delivery import deliver, listed
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_run import run
 
 from analytics.bolts import BOLTS
 from analytics.core.agree import ListChanged, differences
 from analytics.core.areas import Area, Areas
 from analytics.core.derive import Derivation, rewritten
 from analytics.core.periods import zone
-from analytics.core.reference import run
 from analytics.core.settle import PART_SIZE, Position
 
 AREA = "549140c8dbdb67794fc0fa3b"

@@ -7,6 +7,7 @@ import msgspec
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_run import run
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
@@ -14,7 +15,6 @@ from analytics.core.bolt import Bolt, Reads
 from analytics.core.latest import LatestRow
 from analytics.core.measures import Count, Distinct
 from analytics.core.periods import zone
-from analytics.core.reference import run
 
 AREA = "549140c8dbdb67794fc0fa3b"
 AREAS = Areas([Area(AREA, "dl", "2001", zone("Asia/Shanghai"))])

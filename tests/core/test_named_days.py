@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from reference_run import run
 
 from analytics.bolts import BOLTS
 from analytics.bolts.excluded import excluded
@@ -13,7 +14,6 @@ from analytics.core.exchange import Exchange
 from analytics.core.exclusion import Exclusion
 from analytics.core.payment_days import moment_of, named_day, on_named_days
 from analytics.core.periods import zone
-from analytics.core.reference import run
 from analytics.core.tuples import Payment
 
 AREA = "549140c8dbdb67794fc0fa3b"

@@ -13,13 +13,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
+from reference_run import run
 from worlds import EPOCH, FIRST_WEEK, World
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.exchange import Exchange
 from analytics.core.periods import zone
-from analytics.core.reference import run
 from analytics.timers import TIMERS, start
 from analytics.timers.facts import Clock, DaySessions, Facts
 from analytics.timers.funnel import funnel_of
