@@ -43,7 +43,7 @@ def indexed(bolts: Catalogue) -> list[str]:
 
 
 def remove_former(store: Store) -> None:
-    """Remove documents of whole games that stand among those of areas, as versions before 0.3 wrote them."""
+    """Remove documents of whole games that stand among those of areas, as versions before 0.2 wrote them."""
     for name in TIMERS:
         if former := [one["_id"] for one in store.find(name, area="*")]:
             store.delete(name, former)
