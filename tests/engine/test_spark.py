@@ -1,6 +1,7 @@
 """What of the engine on Spark needs no cluster; `tests/end_to_end/test_crash.py` has one."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from analytics.config import Config
 from analytics.config.sections import EngineSection
 from analytics.engine.blocks import JournalBlock
 from analytics.engine.context import Context
-from analytics.engine.engines.spark import SparkBatch, SparkEngine
+from analytics.engine.engines import FoldedBatch
+from analytics.engine.engines.spark import SparkEngine
 from analytics.engine.engines.spark_connection import reason
 from analytics.engine.engines.spark_probe import findings
 from analytics.engine.extents import DeltasLost, load_extent, write_portions
@@ -23,19 +25,22 @@ from analytics.testing.ports import free_ports
 class Jobs(SparkEngine):
     """Answers each job with what is next; there is no cluster."""
 
-    def __init__(self, *outcomes: list[object]) -> None:
+    def __init__(self, *answers: list[object]) -> None:
         super().__init__(EngineSection(kind="spark"))
-        self.outcomes = list(outcomes)
+        self.answers = list(answers)
+
+    def folder(self, number):
+        return Path("/nonexistent")
 
     def job(self, action):
-        return self.outcomes.pop(0)
+        return self.answers.pop(0)
 
 
 def test_areas_that_were_settled_before_the_store_went_away_are_reported_with_the_others() -> None:
     folded = [(0, (Summary(), {0: Extent("a", 0, 1, b""), 1: Extent("a", 1, 1, b"")}))]
     first, second = AreaSettled("a", {"loginday": [1]}), AreaSettled("b", {"loginday": [2]})
     engine = Jobs(folded, [(0, [first]), (1, Unavailable("the store is away"))], [(1, [second])])
-    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
+    batch = FoldedBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
     with pytest.raises(Unavailable):
         list(batch.settle())
     assert list(batch.settle()) == [first, second]
@@ -50,10 +55,10 @@ def test_blocks_whose_deltas_are_lost_are_folded_again() -> None:
         [(0, (Summary(lines=1), {0: other}))],
         [(0, [settled])],
     )
-    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
+    batch = FoldedBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
     with pytest.raises(Unavailable):
         list(batch.settle())
-    assert list(batch.settle()) == [settled] and engine.outcomes == []
+    assert list(batch.settle()) == [settled] and engine.answers == []
 
 
 def test_deltas_that_are_not_what_was_written_are_lost(tmp_path) -> None:

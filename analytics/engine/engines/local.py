@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,10 +25,8 @@ from secrets import token_hex
 from typing import Any
 
 from analytics.engine.context import Context
-from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
-from analytics.engine.extents import fold_block, settle_extents
-from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
-from analytics.errors import Unavailable
+from analytics.engine.engines import BatchEngine, TaskCall
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.system.processes import process_started
 
 FOLDER = "engine"
@@ -115,14 +113,11 @@ class _TaskProcessHandle:
 
 
 class LocalEngine(BatchEngine):
-    """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile.
-
-    Attributes:
-        shuffled_bytes: of deltas that were written since the start.
-    """
+    """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile."""
 
     def __init__(self, tasks: int) -> None:
         self.tasks = tasks
+        self.portions = SHARES * tasks
         self._folder: Path | None = None
         self._processes: list[_TaskProcessHandle] = []
         self._lost = 0
@@ -135,18 +130,11 @@ class LocalEngine(BatchEngine):
         self._folder = own_folder(context.config.data / FOLDER)
         self._processes = [_TaskProcessHandle(context) for _ in range(self.tasks)]
 
-    def fold(self, number: int, tasks: Sequence[FoldTask]) -> "LocalBatch":
+    def folder(self, number: int) -> Path:
         assert self._folder is not None
-        batch = LocalBatch(self, number, self._folder / str(number), len(tasks))
-        try:
-            batch.again(dict(enumerate(tasks)))
-        except BaseException:
-            batch.close()
-            raise
-        return batch
-
-    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
-        return self.run(self.divided(calls))
+        folder = self._folder / str(number)
+        folder.mkdir(exist_ok=True)
+        return folder
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -175,53 +163,47 @@ class LocalEngine(BatchEngine):
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, calls: Sequence[Sequence[TaskCall]]) -> Iterator[tuple[TaskCall, Any]]:
-        """Yield calls with their results as they come, in any order; after an error, no further call begins.
-
-        Args:
-            calls: for each process, what it does, one after the other.
-        """
-        results: SimpleQueue[tuple[TaskCall, Any] | BaseException | None] = SimpleQueue()
+    def outcomes(self, calls: Mapping[int, TaskCall], at_home: bool = False) -> Iterator[tuple[int, Any]]:
+        """Yield what calls come to, as it comes. After an error, which is yielded when all processes have stopped, no further call begins."""
+        divided: list[list[tuple[int, TaskCall]]] = [[] for _ in self._processes]
+        for turn, (place, call) in enumerate(sorted(calls.items())):
+            divided[(place if at_home else turn) % self.tasks].append((place, call))
+        results: SimpleQueue[tuple[int, Any] | None] = SimpleQueue()
         stopping = threading.Event()
 
-        def work(process: _TaskProcessHandle, some: Sequence[TaskCall]) -> None:
-            try:
-                for call in some:
-                    if stopping.is_set():
-                        break
-                    results.put((call, self._call(process, call)))
-            except BaseException as error:
-                stopping.set()
-                results.put(error)
+        def work(process: _TaskProcessHandle, some: Sequence[tuple[int, TaskCall]]) -> None:
+            for place, call in some:
+                if stopping.is_set():
+                    break
+                try:
+                    results.put((place, self._call(process, call)))
+                except BaseException as error:
+                    stopping.set()
+                    results.put((place, error))
             results.put(None)
 
         threads = [
             threading.Thread(target=work, args=(process, some), daemon=True)
-            for process, some in zip(self._processes, calls, strict=True)
+            for process, some in zip(self._processes, divided, strict=True)
         ]
         for thread in threads:
             thread.start()
-        first: BaseException | None = None
+        failed: list[tuple[int, BaseException]] = []
         try:
             for _ in threads:
                 while (found := results.get()) is not None:
-                    if isinstance(found, BaseException):
-                        first = first or found
-                    elif first is None:
+                    if isinstance(found[1], BaseException):
+                        failed.append(found)
+                    else:
                         yield found
         finally:
             stopping.set()
             for thread in threads:
                 thread.join()
-        if first is not None:
-            raise first
-
-    def divided(self, calls: Iterable[TaskCall]) -> list[list[TaskCall]]:
-        """Return calls divided among the processes, whichever does each."""
-        found: list[list[TaskCall]] = [[] for _ in self._processes]
-        for turn, call in enumerate(calls):
-            found[turn % self.tasks].append(call)
-        return found
+        for place, error in failed:
+            if not isinstance(error, AnalyticsError):
+                raise error
+            yield place, error
 
     def _call(self, process: _TaskProcessHandle, call: TaskCall) -> Any:
         for _ in range(TRIES):
@@ -232,49 +214,6 @@ class LocalEngine(BatchEngine):
         raise Unavailable(
             f"{call.name} has ended its process {TRIES} times: does it have enough memory? See [engine] block_mb and batch_mb"
         )
-
-
-class LocalBatch(FoldedBatch):
-    """Blocks whose deltas lie in files."""
-
-    def __init__(self, engine: LocalEngine, number: int, folder: Path, blocks: int) -> None:
-        self._engine, self._number, self._folder = engine, number, folder
-        self._replies: list[tuple[Summary, Extents] | None] = [None] * blocks
-        self._tries = 0
-        folder.mkdir(exist_ok=True)
-
-    @property
-    def summaries(self) -> Sequence[Summary]:
-        return [one[0] for one in self._replies if one is not None]
-
-    def again(self, tasks: Mapping[int, FoldTask]) -> None:
-        self._tries += 1
-        shares = self._engine.tasks * SHARES
-        places = {str(self._folder / f"{place}.{self._tries}"): place for place in tasks}
-        calls = [
-            TaskCall(fold_block, (tasks[place], self._number, shares, path), tasks[place].block.journal)
-            for path, place in places.items()
-        ]
-        for call, reply in self._engine.run(self._engine.divided(calls)):
-            self._replies[places[call.arguments[-1]]] = reply
-            self._engine.shuffled_bytes += sum(extent.size for extent in reply[1].values())
-
-    def settle(self) -> Iterator[AreaSettled]:
-        extents: dict[int, list[Extent]] = {}
-        for one in self._replies:
-            for share, extent in one[1].items() if one else ():
-                extents.setdefault(share, []).append(extent)
-        calls: list[list[TaskCall]] = [[] for _ in range(self._engine.tasks)]
-        for share, some in sorted(extents.items()):
-            calls[share % self._engine.tasks].append(
-                TaskCall(settle_extents, (self._number, some), "settling areas")
-            )
-        for _, settled in self._engine.run(calls):
-            yield from settled
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder)
 
 
 def own_folder(folder: Path) -> Path:

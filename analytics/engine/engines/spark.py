@@ -25,7 +25,7 @@ from zipimport import zipimporter
 
 from analytics.config.sections import EngineSection
 from analytics.engine.context import Context, TaskProcess
-from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
+from analytics.engine.engines import BatchEngine, TaskCall
 from analytics.engine.engines.spark_connection import (
     Executors,
     connect,
@@ -35,8 +35,6 @@ from analytics.engine.engines.spark_connection import (
     is_stopped,
     reason,
 )
-from analytics.engine.extents import DeltasLost, fold_block, settle_extents
-from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.system.interpreter import tune
 
@@ -54,20 +52,14 @@ DELTAS = "deltas"
 SCRATCH = "backfill"
 """The folder for files of a backfill, in the shared one: there is one backfill at a time."""
 
-Outcome = Any
-"""What a task returns for each of its parts: a result, or the error that the driver is to raise."""
-
 
 class SparkEngine(BatchEngine):
-    """Runs tasks on the cluster of ``section.master``.
-
-    Attributes:
-        shuffled_bytes: of deltas that were written since the start.
-    """
+    """Runs tasks on the cluster of ``section.master``."""
 
     def __init__(self, section: EngineSection) -> None:
         self._section = section
         self.tasks = section.tasks
+        self.portions = PORTIONS_A_TASK * section.tasks
         self._context: Context | None = None
         self._spark: SparkContext | None = None
         self._shared: Broadcast[Context] | None = None
@@ -86,22 +78,9 @@ class SparkEngine(BatchEngine):
             self._context = context
         self.job(lambda spark: None)
 
-    def fold(self, number: int, tasks: Sequence[FoldTask]) -> "SparkBatch":
-        return SparkBatch(self, number, tasks)
-
-    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
-        """Yield calls with their results, when all are done."""
-        if not calls:
-            return
-        for place, outcome in self.job(lambda spark: self.each_place(spark, dict(enumerate(calls)))):
-            if isinstance(outcome, AnalyticsError):
-                raise outcome
-            yield calls[place], outcome
-
-    def each_place(self, spark: "SparkContext", calls: Mapping[int, TaskCall]) -> list[tuple[int, Outcome]]:
-        """Return what calls come to, each in a task of its own, when all are done."""
-        tasks = spark.parallelize(list(calls.items()), len(calls))
-        return tasks.mapPartitions(partial(_do_calls, self.shared())).collect()
+    def outcomes(self, calls: Mapping[int, TaskCall], at_home: bool = False) -> Sequence[tuple[int, Any]]:
+        """Return what calls come to, when all are done, each in a task of its own."""
+        return self.job(partial(self._run, calls, at_home)) if calls else []
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -156,7 +135,16 @@ class SparkEngine(BatchEngine):
             raise Unavailable(f"the shared folder {shared} can't be written to: {error}") from error
         return folder
 
-    def homes(self, spark: "SparkContext") -> "RDD[int]":
+    def _run(
+        self, calls: Mapping[int, TaskCall], at_home: bool, spark: "SparkContext"
+    ) -> Sequence[tuple[int, Any]]:
+        assert self._shared is not None  # each executor fetches it once
+        if at_home:
+            return spark.runJob(self._portions(spark), partial(_do_some, self._shared, calls), sorted(calls))
+        tasks = spark.parallelize(list(calls.items()), len(calls))
+        return tasks.mapPartitions(partial(_do_calls, self._shared)).collect()
+
+    def _portions(self, spark: "SparkContext") -> "RDD[int]":
         """Return an RDD with a partition for each portion, kept by the executor that settles that: Spark prefers it from then on."""
         present = executors(spark).active
         if self._homes is None or self._at_home != present:
@@ -164,15 +152,10 @@ class SparkEngine(BatchEngine):
 
             if self._homes is not None:
                 self._homes.unpersist()
-            portions = list(range(PORTIONS_A_TASK * self.tasks))
-            self._homes = spark.parallelize(portions, len(portions)).persist(StorageLevel.MEMORY_ONLY)
+            portions = spark.parallelize(list(range(self.portions)), self.portions)
+            self._homes = portions.persist(StorageLevel.MEMORY_ONLY)
             self._at_home = present
         return self._homes
-
-    def shared(self) -> "Broadcast[Context]":
-        """Return what tasks need, as each executor fetches it once."""
-        assert self._shared is not None
-        return self._shared
 
     def job(self, action: "Callable[[SparkContext], T]") -> T:
         """Return what ``action`` does with the cluster. Jobs of several threads run beside each other.
@@ -225,83 +208,6 @@ class SparkEngine(BatchEngine):
             disconnect(spark)
 
 
-class SparkBatch(FoldedBatch):
-    """Blocks of a batch, folded: deltas lie in files, or blocks are folded again where those are gone."""
-
-    def __init__(self, engine: SparkEngine, number: int, tasks: Sequence[FoldTask]) -> None:
-        self._engine = engine
-        self._number = number
-        self._tasks = dict(enumerate(tasks))
-        self._folded: dict[int, tuple[Summary, Extents]] = {}
-        self._settled: dict[int, list[AreaSettled]] = {}
-        self._folder: Path | None = None
-        self._fold(self._tasks)
-
-    @property
-    def summaries(self) -> Sequence[Summary]:
-        return [self._folded[index][0] for index in self._tasks]
-
-    def again(self, tasks: Mapping[int, FoldTask]) -> None:
-        self._tasks |= tasks
-        self._fold(tasks)
-
-    def settle(self) -> Iterator[AreaSettled]:
-        """Settle every portion that is not settled yet, each in one task; yield all areas."""
-        extents: dict[int, list[Extent]] = {}
-        for _, some in self._folded.values():
-            for portion, extent in some.items():
-                if portion not in self._settled:
-                    extents.setdefault(portion, []).append(extent)
-        failed = []
-        for portion, outcome in self._engine.job(partial(self._settle, extents)) if extents else ():
-            if isinstance(outcome, AnalyticsError):
-                failed.append(outcome)
-            else:
-                self._settled[portion] = outcome
-        if any(isinstance(error, DeltasLost) for error in failed):
-            self._fold(self._tasks)
-        if failed:
-            # One that no retry changes comes first.
-            raise min(failed, key=lambda error: isinstance(error, Unavailable))
-        for areas in self._settled.values():
-            yield from areas
-
-    def close(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _fold(self, tasks: Mapping[int, FoldTask]) -> None:
-        if not tasks:
-            return
-        for index, outcome in self._engine.job(partial(self._fold_job, tasks)):
-            if isinstance(outcome, AnalyticsError):
-                self.close()
-                raise outcome
-            self._folded[index] = outcome
-            self._engine.shuffled_bytes += sum(extent.size for extent in outcome[1].values())
-
-    def _fold_job(self, tasks: Mapping[int, FoldTask], spark: "SparkContext") -> list[tuple[int, Outcome]]:
-        self._folder = self._engine.folder(self._number)
-        portions = PORTIONS_A_TASK * self._engine.tasks
-        return self._engine.each_place(
-            spark,
-            {
-                index: TaskCall(
-                    fold_block,
-                    (task, self._number, portions, str(self._folder / str(index))),
-                    task.block.journal,
-                )
-                for index, task in tasks.items()
-            },
-        )
-
-    def _settle(
-        self, extents: Mapping[int, Sequence[Extent]], spark: "SparkContext"
-    ) -> list[tuple[int, Outcome]]:
-        work = partial(_settle_portions, self._engine.shared(), self._number, extents)
-        return spark.runJob(self._engine.homes(spark), work, sorted(extents))
-
-
 # What runs on executors.
 
 
@@ -324,21 +230,15 @@ def _forget_archives() -> None:
             del sys.path_importer_cache[place]
 
 
-def _settle_portions(
-    shared: "Broadcast[Context]",
-    number: int,
-    extents: Mapping[int, Sequence[Extent]],
-    portions: Iterable[int],
-) -> Iterator[tuple[int, Outcome]]:
-    calls = {
-        portion: TaskCall(settle_extents, (number, extents[portion]), "settling") for portion in portions
-    }
-    return _do_calls(shared, calls.items())
+def _do_some(
+    shared: "Broadcast[Context]", calls: Mapping[int, TaskCall], places: Iterable[int]
+) -> Iterator[tuple[int, Any]]:
+    return _do_calls(shared, ((place, calls[place]) for place in places))
 
 
 def _do_calls(
     shared: "Broadcast[Context]", calls: Iterable[tuple[int, TaskCall]]
-) -> Iterator[tuple[int, Outcome]]:
+) -> Iterator[tuple[int, Any]]:
     process = _process(shared)
     for place, call in calls:
         try:
