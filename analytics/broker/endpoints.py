@@ -21,11 +21,7 @@ _LONGEST_PATH = 100
 
 
 def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[str, int | bytes]) -> int:
-    """Bind ``socket`` where clients look for ``name``. Return its TCP port.
-
-    Args:
-        security: options of TCP sockets only.
-    """
+    """Bind ``socket`` where clients look for ``name``. Return its TCP port. ``security``: options of TCP sockets only."""
     if broker.sockets:
         bind(socket, f"ipc://{_short(_made(Path(broker.sockets)))}/{name}")
     for option, value in security.items():

@@ -58,11 +58,7 @@ class Passed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FilterStore:
-    """Stores a filter in ``folder``.
-
-    Attributes:
-        identity: what tells this folder from others, "" if it could not be written.
-    """
+    """Stores a filter in ``folder``. ``identity``: what tells this folder from others, "" if it could not be written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -134,11 +130,7 @@ class FilterStore:
         self._size += len(data)
 
     def save(self, log: str, seq: int, sources: bytes) -> None:
-        """Replace the snapshot, durably and at once, and empty the tail.
-
-        Args:
-            sources: the result of :func:`encoded` just after record ``seq``.
-        """
+        """Replace the snapshot, durably and at once, and empty the tail. ``sources``: the result of :func:`encoded` just after record ``seq``."""
         head = msgspec.json.encode({"log": log, "seq": seq, "quiet": self.quiet.count})
         # The generation before is complete with the tail that ends now, unless it had to take a damaged one's place.
         for _ in range(2 if self._recovered else 1):

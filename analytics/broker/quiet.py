@@ -43,11 +43,7 @@ class QuietSources:
         self.count = 0
 
     def counts(self, least: int) -> Iterator[tuple[str, int, int]]:
-        """Yield each source with how many numbers were accepted and rejected; check all.
-
-        Args:
-            least: so many sources were there before.
-        """
+        """Yield each source with how many numbers were accepted and rejected; check all. ``least``: so many sources were there before."""
         self.count = 0
         for name, known in self._select(f"SELECT {_ROW} FROM sources"):
             self.count += 1

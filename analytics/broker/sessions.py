@@ -14,11 +14,7 @@ _LONGEST_NAME = 200
 
 
 class Sessions:
-    """One session a bolt, in memory: after a restart of the broker, the first client to join gets it.
-
-    Args:
-        now: a clock in seconds.
-    """
+    """One session a bolt, in memory: after a restart of the broker, the first client to join gets it. ``now``: a clock in seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now

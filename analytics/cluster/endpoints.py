@@ -42,8 +42,7 @@ class Endpoints(Generic[Client]):
     def call(self, action: Callable[[Client], Answer]) -> Answer:
         """Return what ``action`` does with a client. It may be repeated with the next one, so it must be idempotent.
 
-        Raises:
-            Unavailable: with what each address said, within the timeout.
+        Raise Unavailable, with what each address said, within the timeout.
         """
         until = clock() + self._timeout
         order = [(self._best + offset) % len(self._names) for offset in range(len(self._names))]

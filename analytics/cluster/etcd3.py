@@ -19,11 +19,7 @@ ERRORS = (Etcd3Exception, OSError, KeyError, TypeError, ValueError)
 
 
 class Etcd3Keys(Keys):
-    """Keys in etcd 3.4 and newer. Each key that this process sets has its own lease.
-
-    Args:
-        password: for ``section.user``, "" without one.
-    """
+    """Keys in etcd 3.4 and newer. Each key that this process sets has its own lease. ``password``: for ``section.user``, "" without one."""
 
     def __init__(self, section: EtcdSection, password: str) -> None:
         members = {address: _Member(address, section, password) for address in section.endpoints}

@@ -17,8 +17,7 @@ from analytics.errors import AnalyticsError
 def open_registry(config: Config, timeout: float | None = None) -> LocalRegistry:
     """Return the registry of nodes: of this machine and, with etcd, of the other hosts.
 
-    Args:
-        timeout: seconds for a call to etcd; None: as configured.
+    ``timeout``: seconds for a call to etcd; None: as configured.
     """
     if not config.etcd.endpoints:
         return LocalRegistry(config.data)

@@ -121,8 +121,7 @@ class Finder:
 def located(config: Config) -> Config:
     """Return the configuration with the broker's published address, for a command; as it is where an engine counts.
 
-    Raises:
-        Unavailable: the broker listens at an address that this host can't reach.
+    Raise Unavailable if the broker listens at an address that this host can't reach.
     """
     if not config.etcd.endpoints or config.engine.kind:
         return config

@@ -27,10 +27,8 @@ _FILE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\.py")
 def read_bolt_files(config: Path) -> dict[str, str]:
     """Return the Python files beside a configuration's file: path to text, in the order of their names.
 
-    Files whose names begin with ``_`` or ``.`` are left out.
-
-    Raises:
-        ConfigError: one can't be read, or others than root may write to it and root would run it.
+    Files whose names begin with ``_`` or ``.`` are left out. Raise ConfigError if one can't be read, or if root would run what others
+    may write to.
     """
     folder = config.parent / FOLDER
     if not folder.is_dir():

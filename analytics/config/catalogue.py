@@ -46,10 +46,7 @@ NODES = (
 def catalogue(config: Config) -> Catalogue:
     """Return the bolts of a configuration: the built-in ones, then its own.
 
-    Whatever runs with a configuration takes bolts from here.
-
-    Raises:
-        ConfigError: its own can't be; one that was loaded has been checked.
+    Whatever runs with a configuration takes bolts from here. Raise ConfigError if its own can't be; one that was loaded has been checked.
     """
     bolts: Catalogue = BOLTS
     if config.bolts or config.bolt_files:

@@ -40,11 +40,7 @@ def sign(game: Game, currency: str = "") -> str:
 
 
 def with_rates(game: Game, name: str, folder: Path) -> Game:
-    """Return a game whose rates are also those of its file, which is relative to ``folder``.
-
-    Raises:
-        ConfigError: it can't be read, or a line is none.
-    """
+    """Return a game whose rates are also those of its file, relative to ``folder``. Raise ConfigError if it, or a line of it, can't be read."""
     if not game.rates_file:
         return game
     path, key = folder / game.rates_file, f"games.{name}.rates_file"

@@ -32,11 +32,7 @@ def exclusions(config: Config) -> Mapping[str, Exclusion]:
 
 
 def with_listed(game: Game, name: str, folder: Path) -> Game:
-    """Return a game whose excluded accts are also those of its file, which is relative to ``folder``.
-
-    Raises:
-        ConfigError: it can't be read.
-    """
+    """Return a game whose excluded accts are also those of its file, relative to ``folder``. Raise ConfigError if it can't be read."""
     section = game.excluded
     if not section.accts_file:
         return game

@@ -38,11 +38,7 @@ _WANTED: Mapping[str, _Wanted] = {
 def declared_bolts(
     sections: Mapping[str, BoltSection], others: Mapping[str, Bolt]
 ) -> tuple[dict[str, Bolt], list[str]]:
-    """Return the bolts of the tables by name, and all faults as ``key: expected …, got …``.
-
-    Args:
-        others: the bolts that there are besides.
-    """
+    """Return the bolts of the tables by name, and all faults as ``key: expected …, got …``. ``others``: the bolts that there are besides."""
     drafts = [draft_of(name, section, {*others, *sections}) for name, section in sections.items()]
     for draft in drafts:
         draft.faults[:0] = [f"{draft.key}: {text}" for text in name_faults(draft.name, others, {})]

@@ -48,8 +48,7 @@ def find(path: Path | None = None) -> Path:
 def load(path: Path | None = None) -> Config:
     """Return the configuration of the file that :func:`find` finds.
 
-    Raises:
-        ConfigError: no file, no TOML, or invalid keys, each with what was found and expected.
+    Raise ConfigError for no file, no TOML, or invalid keys, each with what was found and expected.
     """
     file = find(path).absolute()
     try:

@@ -49,8 +49,7 @@ class Context:
 def task_context(config: Config, shared: Path, log: str, rules: CountingRules | None = None) -> Context:
     """Return the context of tasks that follow a configuration, or other rules. Of secrets it has the store's address alone.
 
-    Raises:
-        ConfigError, Unavailable: that is not known.
+    Raise ConfigError or Unavailable if that is not known.
     """
     mongodb, uri = config.mongodb, ""
     if config.engine.kind == "spark":
@@ -65,11 +64,7 @@ def task_context(config: Config, shared: Path, log: str, rules: CountingRules | 
 
 
 class TaskProcess:
-    """One process that runs tasks. What it needs is made when it is first needed.
-
-    Args:
-        store: the store, if it is open already.
-    """
+    """One process that runs tasks. What it needs is made when it is first needed. ``store``: the store, if it is open already."""
 
     def __init__(self, context: Context, store: Store | None = None) -> None:
         self.context = context

@@ -73,11 +73,7 @@ class Driving:
         self.ending = threading.Event()
 
     def run(self) -> None:
-        """Drive until :attr:`ending` is set.
-
-        Raises:
-            AnalyticsError: what waiting does not repair.
-        """
+        """Drive until :attr:`ending` is set. Raise AnalyticsError for what waiting does not repair."""
         while not self.ending.is_set():
             try:
                 if not self._noted:

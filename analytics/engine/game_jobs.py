@@ -58,11 +58,7 @@ class GameJobs:
                 self.error = text
 
     def step(self) -> bool:
-        """Answer a request, if there is one; return whether there was.
-
-        Raises:
-            Unavailable: store or cluster do not answer. The request stays.
-        """
+        """Answer a request, if there is one; return whether there was. It stays where Unavailable is raised, by store or cluster."""
         found = self._requests.open()
         if found is None:
             return False

@@ -67,11 +67,7 @@ class SeenRecords:
         return found
 
     def add(self, names: Names) -> None:
-        """Let these count, durably. May be called again.
-
-        Raises:
-            Unavailable: the store does not answer. Call :meth:`forget`, then this again.
-        """
+        """Let these count, durably. May be called again; after Unavailable, call :meth:`forget` first."""
         waiting = dict(_spans(names))
         while waiting:
             self._load(waiting)

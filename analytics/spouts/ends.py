@@ -81,11 +81,7 @@ def journal_folders(config: Config) -> list[Path]:
 
 
 class Ends:
-    """What one spout reports. Without an engine nobody reads it, and nothing is written.
-
-    Args:
-        name: of the file; each has one writer at a time.
-    """
+    """What one spout reports. Without an engine nobody reads it, and nothing is written. ``name``: of the file; each has one writer at a time."""
 
     def __init__(self, config: Config, name: str) -> None:
         self._path = journal_folder(config) / _FOLDER / f"{name}.json" if config.engine.kind else None

@@ -116,11 +116,7 @@ class SparkEngine(BatchEngine):
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def folder(self, number: int) -> Path:
-        """Return the folder for a batch's deltas. What drivers before have left in the shared folder is removed first.
-
-        Raises:
-            Unavailable: the shared folder is away.
-        """
+        """Return the folder for a batch's deltas. What drivers before have left in the shared folder is removed first."""
         assert self._context is not None, "start() comes first"
         shared = self._context.shared
         try:

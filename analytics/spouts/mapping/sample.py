@@ -47,11 +47,7 @@ class Outcome:
 
 
 def sample_of(source: Source, timeout: float = 5.0) -> Sample:
-    """Return the first lines of a source; of files, those of the newest.
-
-    Raises:
-        AnalyticsError: there are none, or a kind of source that can't be looked into.
-    """
+    """Return the first lines of a source; of files, those of the newest. Raise AnalyticsError if there are none, or it can't be looked into."""
     if source.kind == "file":
         written = {path: _written(path) for path in map(Path, matching(source.path))}
         found = [path for path, at in written.items() if at]
