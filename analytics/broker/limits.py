@@ -310,8 +310,7 @@ class Port:
 class Watch:
     """Looks at all ports, often enough that no client can fill the memory in between.
 
-    Attributes:
-        crowded: whether what clients do not read fills the memory, so that nothing large is to be sent now.
+    ``crowded``: whether what clients do not read fills the memory, so that nothing large is to be sent now.
     """
 
     def __init__(self, *ports: Port) -> None:
@@ -369,9 +368,7 @@ class Watch:
 
         If it grew by far more than arrived, a client sends endless tiny frames, as no publisher does. Otherwise many send
         large messages at once: the largest one has to be sent again.
-
-        Args:
-            memory: bytes allocated before the ports were checked, so that all of its cause is counted.
+        ``memory``: bytes allocated before the ports were checked, so that all of its cause is counted.
         """
         unfinished = [(unseen, port, fd) for port in self._ports for fd, unseen in port.unfinished()]
         unseen = sum(one[0] for one in unfinished)

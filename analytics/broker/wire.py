@@ -244,8 +244,7 @@ def subscription(topic: str) -> bytes:
 def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[bytes]:
     """Return each JSON object of ``lines`` with its ``id`` prepended.
 
-    Args:
-        lines: JSON objects as text that begin with ``{`` and have at least one member.
+    ``lines``: JSON objects as text that begin with ``{`` and have at least one member.
     """
     head = b'{"id":"' + source.encode() + b':%d",'
     return [head % n + line[1:] for n, line in zip(numbers, lines, strict=True)]

@@ -18,9 +18,7 @@ class Etcd2Keys(Keys):
     """Keys in etcd up to 3.5, started with ``--enable-v2``.
 
     Its members expire keys by their own clocks: synchronize these with NTP.
-
-    Args:
-        password: for ``section.user``, "" without one.
+    ``password``: for ``section.user``, "" without one.
     """
 
     def __init__(self, section: EtcdSection, password: str) -> None:

@@ -39,8 +39,7 @@ class Offer(msgspec.Struct, frozen=True):
 class Offering:
     """Publishes the cluster's one broker address, from the first :meth:`renew` until :meth:`stop`.
 
-    Attributes:
-        problem: why nodes of other hosts do not connect here, "" if they do or etcd is away.
+    ``problem``: why nodes of other hosts do not connect here, "" if they do or etcd is away.
     """
 
     def __init__(self, keys: Keys, config: Config, bound: BrokerSection) -> None:

@@ -50,9 +50,8 @@ class NodeEntry(msgspec.Struct, frozen=True, kw_only=True):
 class LocalRegistry:
     """The registry of one machine and one data folder.
 
-    Attributes:
-        problem: why other hosts can't be reached, "" if they can or there are none. Work goes on then, and
-            :meth:`list` returns this machine's nodes.
+    ``problem``: why other hosts can't be reached, "" if they can or there are none. Work goes on then, and
+    :meth:`list` returns this machine's nodes.
     """
 
     def __init__(self, data: Path) -> None:

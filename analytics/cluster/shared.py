@@ -24,9 +24,7 @@ class SharedRegistry(LocalRegistry):
 
     A beat only stores the report; a greenlet sends it, so that no caller waits for a hanging etcd. The entry of a node that
     vanishes expires; that of a node that died with an error stays for a day, or until the node is started again.
-
-    Attributes:
-        problem: why etcd can't be reached, "" if it can; updated by :meth:`list` and by each report.
+    ``problem``: why etcd can't be reached, "" if it can; updated by :meth:`list` and by each report.
     """
 
     def __init__(self, data: Path, keys: Keys, host: str, section: EtcdSection) -> None:

@@ -213,8 +213,7 @@ class Backfill:
     ) -> tuple[dict[int, list[Extent]], dict[str, NumberSet]]:
         """Fold journals; return by portion where deltas lie, and per source the records that there are.
 
-        Args:
-            accepted: per source the records that count, see :meth:`_take_uncounted`.
+        ``accepted``: per source the records that count, see :meth:`_take_uncounted`.
         """
         extents: dict[int, list[Extent]] = {}
         taken: dict[str, Intervals] = {}

@@ -15,8 +15,7 @@ def to_fold_again(
 ) -> dict[int, FoldTask]:
     """Return, by index, the blocks that have records which count already, or in an earlier block, each without these.
 
-    Args:
-        known: per source, records that do not count in this batch.
+    ``known``: per source, records that do not count in this batch.
     """
     taken: dict[str, Intervals] = {}
     again = {}

@@ -45,9 +45,7 @@ class Days:
     ``settled`` maps an area to the start of the last day up to which all are settled. So the days of a
     downtime are asked about after it, however long it was. A day that can't be settled yet was settled by a clock that was
     ahead: it is asked about again.
-
-    Args:
-        since: the first day of an area that is new here, ``YYYY-MM-DD``; empty means yesterday.
+    ``since``: the first day of an area that is new here, ``YYYY-MM-DD``; empty means yesterday.
     """
 
     def __init__(self, settled: dict[str, int], settle_seconds: float, since: str = "") -> None:

@@ -153,8 +153,7 @@ def durable_ends(shared: Path) -> dict[str, int]:
 def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
     """Report to the spouts of each folder up to which byte its journals are counted. Raise OSError where that can't be written.
 
-    Args:
-        ends: by the journal's path in the shared folder. A folder that is away is left out.
+    ``ends``: by the journal's path in the shared folder. A folder that is away is left out.
     """
     folders: dict[Path, dict[str, int]] = {}
     for journal, end in ends.items():
@@ -169,8 +168,7 @@ def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
 class EngineCount:
     """What the engine has counted of the journals in ``folder``, as it reports it to their spouts.
 
-    Attributes:
-        moved: whether journals lay in the data folder before there was an engine, which counts none of those.
+    ``moved``: whether journals lay in the data folder before there was an engine, which counts none of those.
     """
 
     def __init__(self, folder: Path, data: Path) -> None:

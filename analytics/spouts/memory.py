@@ -21,8 +21,7 @@ RETIRING_SECONDS = 60.0
 class Memory:
     """The state, and the catalogue of streams that it is part of. Raise AnalyticsError where a file can't be used.
 
-    Args:
-        fill: puts into the state, before it is saved, what others keep.
+    ``fill``: puts into the state, before it is saved, what others keep.
     """
 
     def __init__(self, data: Path, fill: Callable[[SpoutState], None]) -> None:

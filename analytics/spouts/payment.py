@@ -301,8 +301,7 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
     def _put_aside(self, day: AreaDay, found: list[Rejection], whole: bool = False) -> None:
         """Keep what can't be used, each once however often the interface says it.
 
-        Args:
-            whole: this is all that is rejected of an answer: what was rejected before and is not in it any more has ended.
+        ``whole``: this is all that is rejected of an answer: what was rejected before and is not in it any more has ended.
         """
         known = self._state.put_aside.get(day.key, [])
         names = frozenset(one.name for one in found)

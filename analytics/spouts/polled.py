@@ -36,8 +36,7 @@ def check_polled(
 ) -> None:
     """Raise RecordError unless a journal line of a spout that polls says what that spout would have published.
 
-    Args:
-        latest: the greatest ``ts`` that can be (Unix seconds).
+    ``latest``: the greatest ``ts`` that can be (Unix seconds).
     """
     place(record, areas, claimed, EARLIEST_START if spout == "payment" else EARLIEST, latest)
     if spout == "payment":

@@ -68,9 +68,7 @@ class Pace:
     """The pace that an interface allows. After a refusal all requests wait, and then go one at a time for a while.
 
     Several at once would all be refused, and some interfaces begin to count again at each refusal.
-
-    Attributes:
-        answered: how many requests were answered.
+    ``answered``: how many requests were answered.
     """
 
     def __init__(self) -> None:
@@ -148,8 +146,7 @@ class Client:
     def pages(self, fields: dict[str, str], most: int = sys.maxsize) -> Iterator[tuple[Page, bytes]]:
         """Yield each page, decoded and raw. Raise Unavailable when retries did not help, or BadAnswer.
 
-        Args:
-            most: bytes that all pages together may have.
+        ``most``: bytes that all pages together may have.
         """
         page, paged, size = "1", "{page}" in self._settings.url, 0
         known = {page}

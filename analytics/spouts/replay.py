@@ -47,9 +47,7 @@ def replay(config: Config, timeout: float = 60.0, accepted: AcceptedRecords | No
     """Put in again every record that the gamelog spout rejected, and payments of settled days. What is accepted is listed no longer.
 
     Raise Unavailable where the broker does not answer, AnalyticsError while accts are forgotten.
-
-    Args:
-        accepted: None: ask the broker.
+    ``accepted``: None: ask the broker.
     """
     with putting_in(config.data):
         return _replay(config, timeout, accepted)

@@ -128,9 +128,7 @@ def remembered(role: Role, before: bytes | None, of: RoleFields = BUILT_IN) -> b
     """Return what the spout remembers of a role once this state of it is published.
 
     That is a digest of the state, and the newest ``ts`` with the acct at which the role was then.
-
-    Args:
-        before: what it remembered until then.
+    ``before``: what it remembered until then.
     """
     ts: int
     acct: str

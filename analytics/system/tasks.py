@@ -99,8 +99,7 @@ class TaskGroup:
     def stop(self, seconds: float = 0.0) -> None:
         """End all tasks. Return when they have ended; one that ignores its end for two seconds is reported.
 
-        Args:
-            seconds: how long tasks may take to end after :attr:`stopping` is set.
+        ``seconds``: how long tasks may take to end after :attr:`stopping` is set.
         """
         self.stopping = True
         mine = [task for task in self._tasks if task is not gevent.getcurrent()]

@@ -80,8 +80,7 @@ def _everywhere(spark: "SparkContext", look: Callable[[int], Facts]) -> list[Fac
 def _looker(config: Config, note: str, content: str, uri: str) -> Callable[[int], Facts]:
     """Return what a task does. It travels as code and not by name, and returns plain values: the suite may be missing there.
 
-    Args:
-        uri: the store's; "" if it is not to be tried.
+    ``uri``: the store's; "" if it is not to be tried.
     """
     release, database = analytics.__version__, config.mongodb.database
     task_seconds, store_seconds = TASK_SECONDS, PROBE_SECONDS

@@ -49,9 +49,7 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, heade
     """Return the shares of a chunk, as :func:`analytics.spouts.records.convert` does, by the source's mapping if it has one.
 
     Journal lines are read by the mapping of the source that they name.
-
-    Args:
-        header: the first line of the log, where that names its columns.
+    ``header``: the first line of the log, where that names its columns.
     """
     renaming = rules.renaming
     if rules.mapping is not None:

@@ -24,8 +24,7 @@ def remapped(
 ) -> "Remapper | None":
     """Return what reads many lines at once; None where the mapping is none of plain JSON, or nothing is compiled.
 
-    Args:
-        kinds: fields that bolts read, and of which kind they are.
+    ``kinds``: fields that bolts read, and of which kind they are.
     """
     reserved = {name for event in events.values() for name in event.set}
     if section.format != "json" or section.prefix or reserved & section.fields.keys():

@@ -27,9 +27,7 @@ def renamed_line(mapping: "LineMapping", line: bytes, header: str, rename: Renam
     """Return a line, without its newline, with another name in place of its acct.
 
     Of a line that the mapping can't read, and that counts nowhere, each word is looked at.
-
-    Args:
-        header: the line that names the columns of this one.
+    ``header``: the line that names the columns of this one.
     """
     own, section = mapping.acct_field, mapping.section
     if section.format == "json":

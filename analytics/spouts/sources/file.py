@@ -31,9 +31,7 @@ class FileSource(FollowingSource):
 
     A file beside them whose name goes on after ``.`` or ``-`` counts as rotated if a stream that was being read
     goes on in it, or if it was written after ``looked``.
-
-    Attributes:
-        looked: Unix seconds; every file that was there then has a record source by now, or was passed over.
+    ``looked``: Unix seconds; every file that was there then has a record source by now, or was passed over.
     """
 
     def __init__(self, source: Source, given: SourceContext) -> None:
