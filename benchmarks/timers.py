@@ -27,6 +27,7 @@ from analytics.config import Config, TimersSection, areas, load
 from analytics.core.areas import Areas
 from analytics.core.fold import Delta
 from analytics.core.settle import Position, settle, unknown
+from analytics.core.timer_sources import READ_BY_TIMERS
 from analytics.core.tuples import PaidRow
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
@@ -37,7 +38,6 @@ from analytics.runtime.timers.position import NODE
 from analytics.store import embedded_uri, open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
-from analytics.timers import READ_BY_TIMERS
 from benchmarks import end_to_end, stores
 
 FIRST_DAY = 1419955200

@@ -7,12 +7,13 @@ from analytics.core.bolt import Bolt
 from analytics.core.funnels import STEPS
 from analytics.core.measures import Distinct
 from analytics.core.segments import PROPERTIES
+from analytics.core.timer_sources import SOURCES
 
 LEAST_DAYS = 60
 """Pages, alerts and comparisons of weeks look at documents of some weeks."""
 
-NEVER_DROPPED = ("loginday", "signupday", "paysummary", "onlinehour", "sessionhour", PROPERTIES, STEPS)
-"""Timer bolts compute from these for ever: who paid first, and when, say all days before. Their modules, which name them, need numpy."""
+NEVER_DROPPED = (*SOURCES, PROPERTIES, STEPS)
+"""Timer bolts compute from these for ever: who paid first, and when, say all days before."""
 
 
 def droppable(bolts: Mapping[str, Bolt]) -> list[str]:

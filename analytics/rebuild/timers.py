@@ -14,6 +14,7 @@ import gevent
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, Differences, ValueChanged
+from analytics.core.timer_sources import READ_BY_TIMERS
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Behind, wait_for
@@ -28,7 +29,6 @@ from analytics.runtime.timers.writing import Done
 from analytics.spouts.acknowledging import Silent
 from analytics.store import Document, Store
 from analytics.store.store import is_version
-from analytics.timers import READ_BY_TIMERS
 
 PATIENCE_SECONDS = 60.0
 Found = dict[tuple[str, str], tuple[object, DifferingDocument]]

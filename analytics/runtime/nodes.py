@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from analytics.config import Config, catalogue, groups
+from analytics.core.timer_sources import READ_BY_TIMERS
 from analytics.errors import AnalyticsError
 
 WORKERS = "workers"
@@ -26,8 +27,6 @@ def readers(config: Config) -> dict[str, list[str]]:
     bolts = {bolt: list(known[bolt].reads) for members in groups(config).values() for bolt in members}
     if not config.timers.every_seconds:
         return bolts
-    from analytics.timers import READ_BY_TIMERS  # with it comes numpy, which few commands need
-
     return {**bolts, TIMERS: list(READ_BY_TIMERS)}
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, cast
 
 import msgspec
-import numpy as np
 
 from analytics.broker.wire import MOST_LINE_BYTES
 from analytics.core.schema import GAMELOG, Schema, is_code, shown
@@ -175,6 +174,8 @@ def _decoded(
 
 def _pieces(chunk: bytes) -> list[bytes]:
     """Return what each line has between its outer braces; nothing where a line has none."""
+    import numpy as np  # where the compiled code reads the lines, a spout does without
+
     text = np.frombuffer(chunk, np.uint8)
     ends = np.flatnonzero(text == ord("\n")) - 1
     begins = np.concatenate(([0], ends[:-1] + 2))

@@ -4,13 +4,9 @@ To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since i
 :mod:`analytics.timers.start`; nor are the sums over areas, which follow from the bolts: see :mod:`analytics.timers.rollup`.
 """
 
-from analytics.core.bolt import CHANGES
-from analytics.core.funnels import STEPS
-from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.cohorts import loginlong, loginmonth, loginweek, paylong, paymonth, payweek
-from analytics.timers.facts import SOURCES
 from analytics.timers.firstpay import firstpay
 from analytics.timers.funnel import funnel
 from analytics.timers.kpi import kpi
@@ -20,7 +16,6 @@ from analytics.timers.online import onlineday
 from analytics.timers.payers import payers
 from analytics.timers.retention import loginretention, paytraceday
 from analytics.timers.sessions import sessionday
-from analytics.timers.start import READS as READ_FOR_STARTS
 from analytics.timers.timer import Timer
 
 TIMERS: dict[str, Timer] = {
@@ -47,10 +42,6 @@ TIMERS: dict[str, Timer] = {
         funnel,
     )
 }
-
-READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
-READ_BY_TIMERS = (*SOURCES, STEPS, PROPERTIES, *READ_BY_TOTALS)
-"""The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
 
 NAMES = (*TIMERS, start.NAME, rollup.NAME)
 """What can be asked for by name."""

@@ -43,9 +43,6 @@ COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "p
 
 HOURLY: dict[Hourly, str] = {"online": "onlinehour", "session": "sessionhour", "step": STEPS}
 
-SOURCES = tuple(name for name in (*COLLECTIONS.values(), *HOURLY.values()) if name != STEPS)
-"""The collections that facts come from, but the steps of funnels: only some configurations have them, and all accts of them sign up."""
-
 NOBODY: Numbers = np.empty(0, np.uint32)
 
 

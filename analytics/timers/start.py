@@ -7,9 +7,6 @@ from analytics.core.periods import Zone
 
 NAME = "serverstarttime"
 
-READS = ("loginhour", "signuphour", "createrolehour")
-"""The collections whose ``first_ts`` count."""
-
 
 def earliest(known: int | None, first_ts: Iterable[int]) -> int | None:
     """Return the start, given the one known so far (None: none) and any further ``first_ts``; None while there is none.

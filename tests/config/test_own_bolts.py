@@ -14,13 +14,12 @@ from analytics.config.catalogue import NODES, fingerprints
 from analytics.config.kept import NEVER_DROPPED
 from analytics.config.reading import CHECKOUT
 from analytics.config.unquoted import unquoted
-from analytics.core.funnels import STEPS
 from analytics.core.measures import Count, Distinct, Extreme, Sum
 from analytics.core.segments import PROPERTIES
 from analytics.errors import ConfigError
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.timers import NAMES
-from analytics.timers.facts import SOURCES
+from analytics.timers.facts import COLLECTIONS, HOURLY
 
 PVP = """
 [bolts.pvp]
@@ -229,7 +228,7 @@ def test_the_suites_own_names_are_taken() -> None:
 
 
 def test_what_timer_bolts_read_is_never_dropped() -> None:
-    assert {*SOURCES, PROPERTIES, STEPS} == {*NEVER_DROPPED}
+    assert {*COLLECTIONS.values(), *HOURLY.values(), PROPERTIES} == {*NEVER_DROPPED}
 
 
 def test_files_beside_the_configuration_declare_bolts(written: Any, tmp_path: Path) -> None:

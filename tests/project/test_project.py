@@ -140,6 +140,7 @@ def test_the_core_imports_in_a_bare_process() -> None:
         ("analytics.broker.broker", {"pymongo", "numpy"}),
         ("analytics.runtime.worker, analytics.runtime.hosted", {"numpy", "rich"}),
         ("analytics.spouts.payment, analytics.spouts.syncuser", {"pymongo", "numpy"}),
+        ("analytics.spouts.gamelog, analytics.spouts.stdin", {"numpy"}),
         ("analytics.store.embedded", {"numpy", "zmq"}),
         ("analytics.web.dashboard_node", {"bokeh.models"}),
         ("analytics.cli.service", {"numpy"}),
@@ -149,9 +150,15 @@ def test_a_node_imports_nothing_slow_that_it_does_not_need(module: str, slow: se
     assert not slow & imported_with("analytics.app", module)
 
 
-def imported_with(*modules: str) -> set[str]:
-    """Return all that a process has imported after ``modules``."""
-    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+def test_who_reads_the_queue_is_known_without_numpy() -> None:
+    """A broker asks for it, and so do commands such as ``status``."""
+    asked = "analytics.runtime.nodes.readers(analytics.config.Config())"
+    assert "numpy" not in imported_with("analytics.config", "analytics.runtime.nodes", then=asked)
+
+
+def imported_with(*modules: str, then: str = "pass") -> set[str]:
+    """Return all that a process has imported after ``modules``, and after it has run ``then``."""
+    code = f"import sys, {', '.join(modules)}; {then}; print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment

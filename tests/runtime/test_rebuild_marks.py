@@ -14,6 +14,7 @@ from analytics.broker.wire import Message, MessageHeader
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import CHANGES
 from analytics.core.periods import zone
+from analytics.core.timer_sources import READ_BY_TIMERS
 from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.write import DocumentWriter, marks_of
@@ -21,7 +22,6 @@ from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.dirty import KINDS, Dirty
 from analytics.store import MemoryStore, Write
-from analytics.timers import READ_BY_TIMERS
 
 A = "549140c8dbdb67794fc0fa3b"
 DAY = 1420646400

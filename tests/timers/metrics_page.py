@@ -20,6 +20,7 @@ from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.exchange import Exchange
 from analytics.core.periods import zone
+from analytics.core.timer_sources import READ_FOR_STARTS
 from analytics.timers import TIMERS, start
 from analytics.timers.facts import Clock, DaySessions, Facts
 from analytics.timers.funnel import funnel_of
@@ -238,7 +239,7 @@ def _in_order(example: Example, documents: list[dict]) -> list[dict]:
 
 def _start(runner, where, row: dict[str, str]) -> dict:
     (now,) = [cell for name, cell in row.items() if start.NAME in name]
-    first = [one["first_ts"] for name in start.READS for one in runner.documents(name).values()]
+    first = [one["first_ts"] for name in READ_FOR_STARTS for one in runner.documents(name).values()]
     fields = start.fields(start.earliest(None, first), where, _at(now, where))
     return {FIRST: now, "ts": _written(fields["ts"], where), "day": _written(fields["day"], where)} | {
         "final": fields["final"]

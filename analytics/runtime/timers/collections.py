@@ -4,10 +4,10 @@ from analytics.bolts import BOLTS
 from analytics.config import Catalogue
 from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
+from analytics.core.timer_sources import SOURCES
 from analytics.store import Store
 from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided
 from analytics.timers import NAMES, TIMERS, rollup
-from analytics.timers.facts import SOURCES
 from analytics.timers.funnel import funnel
 
 

@@ -6,6 +6,7 @@ import gevent
 
 from analytics.broker.wire import Head
 from analytics.core.areas import Areas
+from analytics.core.timer_sources import READ_BY_TIMERS, READ_FOR_STARTS
 from analytics.errors import Unavailable
 from analytics.runtime import engine_changes
 from analytics.runtime.engine_progress import EngineProgress
@@ -13,8 +14,6 @@ from analytics.runtime.timers.dirty import KINDS, Dirty
 from analytics.runtime.timers.feed import BatchReader, TimerFeed
 from analytics.runtime.timers.scopes import day_of
 from analytics.store import Store
-from analytics.timers import READ_BY_TIMERS
-from analytics.timers.start import READS as READ_FOR_STARTS
 
 LOOK_SECONDS = 0.5
 """Between looks for a new batch."""

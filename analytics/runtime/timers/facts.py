@@ -20,6 +20,7 @@ from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
 from analytics.core.portions import portions
 from analytics.core.segments import Segments
+from analytics.core.timer_sources import SOURCES
 from analytics.runtime.timers.acct_days import BYTES_A_DAY, AcctDays, size_of
 from analytics.runtime.timers.arrays import bits, each_once, packed, paid_next, summed
 from analytics.runtime.timers.assigned import Assigned
@@ -32,7 +33,6 @@ from analytics.timers.facts import (
     COLLECTIONS,
     NO_PAYMENTS,
     NOBODY,
-    SOURCES,
     TIERS,
     Bits,
     Changing,

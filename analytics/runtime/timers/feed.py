@@ -10,9 +10,9 @@ from analytics.broker.clients import Refill, Subscriber
 from analytics.broker.wire import Head
 from analytics.config import BrokerSection
 from analytics.core.areas import Areas
+from analytics.core.timer_sources import READ_BY_TIMERS
 from analytics.runtime.consumer import Consumer, NewLog
 from analytics.runtime.timers.dirty import Dirty
-from analytics.timers import READ_BY_TIMERS
 
 IDLE_SECONDS = 0.5
 

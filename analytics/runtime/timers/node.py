@@ -16,6 +16,7 @@ import gevent
 
 from analytics.broker.wire import Head
 from analytics.config import Config, areas, catalogue
+from analytics.core.timer_sources import READ_BY_TIMERS, READ_BY_TOTALS
 from analytics.errors import Unavailable
 from analytics.runtime.consumer import NOTHING
 from analytics.runtime.directory import write_directory
@@ -33,7 +34,6 @@ from analytics.runtime.timers.updater import Updater
 from analytics.spouts.acknowledging import publisher
 from analytics.store import Store, open_store
 from analytics.system.tasks import TaskGroup
-from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS
 from analytics.timers.rollup import rollups
 
 RETRY_SECONDS = 1.0

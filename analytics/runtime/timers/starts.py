@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from analytics.core.areas import Areas
 from analytics.core.periods import dates
+from analytics.core.timer_sources import READ_FOR_STARTS
 from analytics.runtime.horizons import Horizons
 from analytics.runtime.timers.documents import Now, moment, public
 from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.store import Store
 from analytics.store.store import Document, is_version
-from analytics.timers.start import NAME, READS, earliest, fields
+from analytics.timers.start import NAME, earliest, fields
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Starts:
     def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
-        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
+        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READ_FOR_STARTS)
         stored = [next(some, {}) for some in found]
         firsts = [one["first_ts"] for one in stored if "first_ts" in one]
         first = earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
@@ -101,7 +102,7 @@ class Starts:
         if known is None or known["ts"] < opened or (first is not None and first <= known["ts"]):
             return first
         # The hours that it follows from may be gone.
-        until = Horizons.load(self._store, READS).until.values()
+        until = Horizons.load(self._store, READ_FOR_STARTS).until.values()
         return known["ts"] if known["ts"] < max(until, default=0) else first
 
     def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:

@@ -10,6 +10,7 @@ from timer_harness import A, C
 
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
+from analytics.core.timer_sources import SOURCES
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.facts import NEARLY, FactsReader
 from analytics.runtime.timers.run import Run
@@ -18,7 +19,6 @@ from analytics.runtime.timers.starts import Starts
 from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers import TIMERS
-from analytics.timers.facts import SOURCES
 
 SHANGHAI = zone("Asia/Shanghai")
 AREAS = Areas([Area(A, "dl", "1", SHANGHAI), Area(C, "dl", "2", SHANGHAI)])
