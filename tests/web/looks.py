@@ -7,7 +7,7 @@ from forms import LONG, THOROUGH
 from analytics.web.translation import LANGUAGES
 
 SHORT_FORM = {1280: "en", 400: "zh"}
-"""By the width of a window, in which language it is tested as a whole where not in all."""
+"""By the width of a window, in which language it is tested as a whole where not in all, and in which nothing may overlap there."""
 
 WIDTHS = (360, 400, 768, 1024, 1280, 1920) if THOROUGH else (360, 1024)
 """The widths at which nothing may overlap."""

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
-from browsing import DRAWN, FLAGS, GRAVE, WAIT_MS
+from browsing import DRAWN, FLAGS, WAIT_MS, grave
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
 from reader import LOOKS, PASSWORD, SPAN, USER, WALKS
 
@@ -130,12 +129,6 @@ def _holds(page: Page, true: str) -> bool:
 def rows(page: Page, table: str) -> int:
     """Return how many rows a table has."""
     return page.locator(f"#table-{table} tbody tr").count()
-
-
-def grave(page: Page) -> list[str]:
-    """Return what axe finds grave."""
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in found if one["impact"] in GRAVE]
 
 
 # Themes ---------------------------------------------------------------------------------------------------------------
