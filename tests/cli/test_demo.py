@@ -172,18 +172,7 @@ def ignore_interrupts() -> None:
 )
 def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     data = tmp_path / "demo"
-    command = [
-        sys.executable,
-        "-m",
-        "analytics",
-        "demo",
-        "--areas",
-        "1",
-        "--players",
-        "20",
-        "--data",
-        str(data),
-    ]
+    command = [sys.executable, "-m", "analytics", "demo", *SMALL, "--data", str(data)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     demo = subprocess.Popen(
         command,

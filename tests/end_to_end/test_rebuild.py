@@ -25,7 +25,7 @@ from analytics.testing.feed import Feed
 QUIET, BUSY = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 AREAS = {QUIET: {"game": "dl", "plat": "2001"}, BUSY: {"game": "wsdx", "plat": "1059"}}
 LINES = 3_000 if LONG else 400
-PIECE, PAUSE = 150, 0.0 if LONG else 1.5
+PIECE, PAUSE = 150, 0.0 if LONG else 3.0
 """How many lines come at a time, and the seconds between."""
 
 

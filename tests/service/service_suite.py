@@ -25,12 +25,17 @@ ROOT = Path(__file__).resolve().parents[2]
 AREA = "549140c8dbdb67794fc0fa3b"
 NOON = 1420689600
 PATIENCE = 600.0
+WITHOUT_DOCUMENTS = '[mongodb]\nuri = "counting:"\n[timers]\nevery_seconds = 0\n'
 
 
 class Background:
-    """One suite in ``folder``. Its spout reads ``logs/*.log``."""
+    """One suite in ``folder``. Its spout reads ``logs/*.log``.
 
-    def __init__(self, folder: Path, more: str = "") -> None:
+    Args:
+        has_documents: whether it keeps any, for which it takes a store and timers: a third of all that a start costs.
+    """
+
+    def __init__(self, folder: Path, has_documents: bool = True) -> None:
         self.folder = folder
         self.file = folder / "analytics.toml"
         self.log = folder / "logs" / "game.log"
@@ -38,14 +43,15 @@ class Background:
         self.log.parent.mkdir(parents=True)
         self.ports = free_ports(5)
         self.has_dashboard = False
-        self.configure(more)
+        self.has_documents = has_documents
+        self.configure()
         self.processes: set[int] = set()
 
     def configure(self, more: str = "") -> None:
         """Write the configuration; ``more`` goes behind it."""
         self.file.write_text(f"""
 data = "data"
-{on_ports(*self.ports[: 4 + self.has_dashboard])}
+{on_ports(*self.ports[: 4 + self.has_dashboard])}{"" if self.has_documents else WITHOUT_DOCUMENTS}
 [service]
 restarts = 2
 drain_seconds = 100
@@ -166,9 +172,9 @@ def until(true: Callable[[], Any], patience: float = PATIENCE) -> Any:
     return found
 
 
-def running(folder: Path) -> Iterator[Background]:
+def running(folder: Path, has_documents: bool = True) -> Iterator[Background]:
     """Yield a suite, and end it."""
-    suite = Background(folder)
+    suite = Background(folder, has_documents)
     try:
         yield suite
     finally:

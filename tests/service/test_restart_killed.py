@@ -12,7 +12,8 @@ from analytics.runtime.service import detached
 from analytics.runtime.service.control import NotStarted
 
 
-def test_a_suite_runs_again_although_its_restart_was_killed(suite: Background) -> None:
+def test_a_suite_runs_again_although_its_restart_was_killed(suite_without_documents: Background) -> None:
+    suite = suite_without_documents
     suite.must("start")
     before = suite.supervisor.pid
     suite.move()

@@ -23,8 +23,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 def test_a_start_tells_which_process_runs_the_suite_and_takes_over_one_that_runs(
-    suite: Background, told: socket.socket, monkeypatch: pytest.MonkeyPatch
+    suite_without_documents: Background, told: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    suite = suite_without_documents
     with monkeypatch.context() as by_hand:
         by_hand.delenv("NOTIFY_SOCKET")
         mask = os.umask(0o027)
