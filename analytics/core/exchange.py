@@ -94,7 +94,7 @@ def _times(amount: int, rate: str) -> int:
     return round(amount * _exact(rate)) if amount and rate != "1" else amount
 
 
-class Snapshot(msgspec.Struct, gc=False):
+class SnapshotLine(msgspec.Struct, gc=False):
     """Whose payments a snapshot has, as they are."""
 
     area: str
@@ -102,7 +102,7 @@ class Snapshot(msgspec.Struct, gc=False):
     users: dict[str, Any]
 
 
-decode_snapshot = msgspec.json.Decoder(Snapshot).decode
+decode_snapshot = msgspec.json.Decoder(SnapshotLine).decode
 
 
 class Converter:
