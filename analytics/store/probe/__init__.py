@@ -11,13 +11,11 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from analytics.store.probe.durability import durability
 from analytics.store.probe.finding import Finding, Grade, ProbeStopped
 from analytics.store.probe.reach import ask, reach
-from analytics.store.probe.rights import rights
-from analytics.store.probe.scratch import Scratch
 from analytics.store.probe.server import clock, feature_version, version
 from analytics.store.probe.topology import topology
+from analytics.store.probe.writes import Scratch, durability, rights
 
 __all__ = ["PROBE_SECONDS", "Finding", "Grade", "probe_mongodb"]
 
