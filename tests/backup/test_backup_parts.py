@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from analytics.backup import documents, restore, take
 from analytics.backup.folder import Contents
-from analytics.backup.queue import Segments
+from analytics.backup.take import Segments
 from analytics.broker.broker import Broker
 from analytics.broker.log import Log
 from analytics.broker.opening import RESTORING
