@@ -195,7 +195,7 @@ class _Backup:
 
 
 class Segments:
-    """Holds every segment that there has been since it was made, as long as :meth:`hold` is called often."""
+    """Holds every segment of the Queue that there has been since it was made, as long as :meth:`hold` is called often: the broker deletes some."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -94,15 +94,15 @@ def _times(amount: int, rate: str) -> int:
     return round(amount * _exact(rate)) if amount and rate != "1" else amount
 
 
-class SnapshotLine(msgspec.Struct, gc=False):
-    """Whose payments a snapshot has, as they are."""
+class PaidAccts(msgspec.Struct, gc=False):
+    """Whose payments a snapshot has, and what it says of each."""
 
     area: str
     ts: PeriodStart
     users: dict[str, Any]
 
 
-decode_snapshot = msgspec.json.Decoder(SnapshotLine).decode
+decode_snapshot = msgspec.json.Decoder(PaidAccts).decode
 
 
 class Converter:

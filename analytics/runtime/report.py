@@ -5,8 +5,9 @@ each within the same time: a peer that hangs does not delay the report of the ot
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,9 @@ from analytics.cluster.place import located
 from analytics.cluster.registry import alive
 from analytics.config import Config, catalogue
 from analytics.config.checks import unset_variables
-from analytics.errors import Unavailable
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.balance import Balance, balance, engine_balance, together
 from analytics.runtime.engine_progress import EngineReport, engine_report, with_driver
-from analytics.runtime.fanout import Reply, ask_all
 from analytics.runtime.nodes import BROKER, ENGINE, STORE, needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
@@ -42,6 +42,17 @@ CLIENTS_SHARE = 0.9
 
 MISSING = "not running"
 NOTHING_RUNS = "the suite does not run on this host: `bin/analytics start` starts it, also where a `stop` or `restart` was killed"
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came of one question: ``value``, or why there is none in ``problem``, and the seconds that it took."""
+
+    value: Any = None
+    problem: str = ""
+    seconds: float = 0.0
+
+
 NONE = Reply()
 
 
@@ -263,6 +274,40 @@ def _ask_etcd(config: Config, listed: Event, patience: float) -> list[NodeEntry]
             return entries
     finally:
         listed.set()
+
+
+def ask_all(
+    questions: Mapping[str, Callable[[], Any]], seconds: float, stopped: Collection[str] = ()
+) -> dict[str, Reply]:
+    """Ask all ``questions`` side by side; return the answers by name within ``seconds``.
+
+    A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it. ``stopped``: those
+    whose peer is known not to run.
+    """
+    asking = {name: gevent.spawn(_asked, question) for name, question in questions.items()}
+    gevent.joinall(list(asking.values()), timeout=seconds)
+    answers = {}
+    for name, greenlet in asking.items():
+        if greenlet.ready():
+            answers[name] = greenlet.value or Reply()
+        else:
+            greenlet.kill(block=False)
+            why = "the suite, which runs it, does not run" if name in stopped else "it may be busy: ask again"
+            problem = f"{name} did not answer within {seconds:g} s; {why}"
+            answers[name] = Reply(problem=problem, seconds=seconds)
+    return answers
+
+
+def _asked(question: Callable[[], Any]) -> Reply:
+    began = time.monotonic()
+    try:
+        answer = Reply(question())
+    except AnalyticsError as error:
+        answer = Reply(problem=str(error))
+    except Exception as error:  # one that can't be asked must not hide what the others say
+        answer = Reply(problem=f"{type(error).__name__}: {error}")
+    answer.seconds = time.monotonic() - began
+    return answer
 
 
 def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:

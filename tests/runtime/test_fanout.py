@@ -5,7 +5,7 @@ import time
 import gevent
 
 from analytics.errors import Unavailable
-from analytics.runtime.fanout import ask_all
+from analytics.runtime.report import ask_all
 
 
 def _refuses() -> None:

@@ -26,9 +26,8 @@ from analytics.config import (
 )
 from analytics.errors import AnalyticsError
 from analytics.runtime import shortage
-from analytics.runtime.fanout import Reply
 from analytics.runtime.nodes import needed, readers, registered
-from analytics.runtime.report import node_reports, report
+from analytics.runtime.report import Reply, node_reports, report
 from analytics.store import MemoryStore, Store
 from analytics.system.processes import process_started
 

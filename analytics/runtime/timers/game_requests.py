@@ -7,24 +7,35 @@ the request is still the same. One that is computed twice, or by a process that 
 computation first takes the saved position, see :mod:`.game_run`.
 """
 
+import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+import gevent
 import msgspec
 
 from analytics.config import Config
+from analytics.core.areas import Areas
 from analytics.errors import Unavailable
 from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.position import Overtaken
 from analytics.store import Store, Write
 from analytics.timers.facts import Changing
 
 COLLECTION = "timer_games"
 _ID = "timers"
 
+LOOK_SECONDS = 0.2
+"""Between looks for an answer: a game that is too large here takes minutes."""
+
 MOST_BYTES = 8 << 20
 """Of a request: a document has 16 MB at most. A longer one asks for everything of its game."""
+
+
+log = logging.getLogger(__name__)
 
 
 class GameRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -132,6 +143,60 @@ class GameRequests:
         """Return whether the document had another version."""
         document = {**fields, "updated": datetime.now(UTC), "_v": version + 1}
         return bool(self._store.write(COLLECTION, [Write(_ID, document, version)]))
+
+
+class LargeGames:
+    """Knows which games are too large for this process, and has them computed.
+
+    ``most_bytes``: of facts here; 0: any number, as there is no cluster.
+    """
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.most_bytes = int(config.timers.max_known_mb * (1 << 20)) if config.engine.kind == "spark" else 0
+        self._requests = GameRequests(store)
+        self._names: set[str] = set()
+        self._asked = ("", 0.0)
+
+    def has(self, game: str) -> bool:
+        """Whether a game was too large since the start of the process."""
+        return game in self._names
+
+    def add(self, game: str) -> None:
+        """Have a game computed elsewhere from now on."""
+        log.info(
+            "facts of the game %s take more than timers.max_known_mb: it is computed on the cluster", game
+        )
+        self._names.add(game)
+
+    def compute(self, request: GameRequest, dirty: Dirty, areas: Areas) -> GameAnswer:
+        """Have a game brought up to date, and wait until it is.
+
+        Raises:
+            Unavailable: store or cluster do not answer.
+            Overtaken: another run is under way.
+        """
+        days = [
+            (kind, area, day, tuples)
+            for (kind, area, day), tuples in dirty.days.items()
+            if areas[area].game == request.game
+        ]
+        self._asked = (request.game, time.time())
+        try:
+            version = self._requests.ask(request, days)
+            while (answer := self._requests.answer_to(version)) is None:
+                gevent.sleep(LOOK_SECONDS)
+        finally:
+            self._asked = ("", 0.0)
+        if answer.overtaken:
+            raise Overtaken(answer.error)
+        if answer.error:
+            raise Unavailable(f"the game {request.game} can't be computed on the cluster: {answer.error}")
+        return answer
+
+    def state(self) -> dict[str, object]:
+        """Return what ``status`` shows: the games, the one that is waited for ("" if none), and since when, in Unix seconds."""
+        game, since = self._asked
+        return {"names": sorted(self._names), "waiting_for": game, "since": since}
 
 
 def fingerprint(config: Config) -> str:

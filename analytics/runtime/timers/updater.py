@@ -8,9 +8,8 @@ from analytics.core.periods import Zone
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.dirty import Dirty
 from analytics.runtime.timers.documents import SKEW_SECONDS, Now
-from analytics.runtime.timers.game_requests import GameRequest, fingerprint
+from analytics.runtime.timers.game_requests import GameRequest, LargeGames, fingerprint
 from analytics.runtime.timers.game_run import GameComputer
-from analytics.runtime.timers.large_games import LargeGames
 from analytics.runtime.timers.position import TimersPosition
 from analytics.runtime.timers.rules import SEGMENTS, UNITED, rules
 from analytics.runtime.timers.run import GameTooLarge, Run
