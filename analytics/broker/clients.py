@@ -89,7 +89,6 @@ class Publisher:
         self._wake = Event()
         self._acked = Event()
         self._moved = self._heard = time.monotonic()
-        self._failure: BaseException | None = None
         self._tasks = TaskGroup(name, self._fail)
         self._tasks.spawn(self._send_all)
         self._tasks.spawn(self._take_acks)
@@ -107,8 +106,7 @@ class Publisher:
                 f"its header; the broker takes {MOST_BYTES}, and {MOST_HEADER_BYTES}: send less together"
             )
         self._window.acquire()
-        if self._failure is not None:
-            raise self._failure
+        self._tasks.check()
         waiting = _Unacked(frames, AsyncResult())
         if not self._unacked:
             self._heard = time.monotonic()
@@ -133,7 +131,7 @@ class Publisher:
         return not self._unacked
 
     def _all_acked(self) -> None:
-        while self._unacked and self._failure is None:
+        while self._unacked and self._tasks.error is None:
             self._acked.clear()
             self._acked.wait()
 
@@ -186,7 +184,6 @@ class Publisher:
         self._acked.set()
 
     def _fail(self, failure: BaseException) -> None:
-        self._failure = failure
         for waiting in self._unacked.values():
             waiting.result.set_exception(failure)
             self._window.release()

@@ -1,12 +1,11 @@
 """The configuration: one frozen value that holds every option, read from one TOML file and checked at start."""
 
-from analytics.config.addresses import is_any, is_loopback
+from analytics.config.addresses import is_loopback
 from analytics.config.areas import areas, fingerprint
 from analytics.config.catalogue import Catalogue, catalogue, groups
 from analytics.config.funnels import funnels
 from analytics.config.mapped import EventSection, FieldSection, Mapped, TimeSection
-from analytics.config.reading import find, load
-from analytics.config.section import Section
+from analytics.config.reading import load
 from analytics.config.sections import (
     AreaSection,
     BrokerSection,
@@ -56,7 +55,6 @@ __all__ = [
     "NumberSection",
     "Polled",
     "Roles",
-    "Section",
     "SegmentSection",
     "ServiceSection",
     "Source",
@@ -66,11 +64,9 @@ __all__ = [
     "WorkerSection",
     "areas",
     "catalogue",
-    "find",
     "fingerprint",
     "funnels",
     "groups",
-    "is_any",
     "is_loopback",
     "load",
     "segments",

@@ -12,11 +12,11 @@ import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.currencies import currency_faults
-from analytics.config.days import is_day
 from analytics.config.excluded import excluded_faults
 from analytics.config.funnels import funnel_faults
 from analytics.config.mapped import faults_of_mapping
 from analytics.config.merged import merged_faults
+from analytics.config.section import is_day
 from analytics.config.sections import (
     SOURCE_KINDS,
     BrokerSection,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from analytics.config.days import is_day
+from analytics.config.section import is_day
 from analytics.config.sections import Config, Game
 from analytics.core.exchange import Exchange
 from analytics.errors import ConfigError

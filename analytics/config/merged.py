@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from analytics.config.days import is_day
+from analytics.config.section import is_day
 from analytics.config.sections import AreaSection, Config, Game
 
 

@@ -1,9 +1,12 @@
-"""What every table of the configuration is."""
+"""What every table of the configuration is, and what several check."""
 
 import difflib
 from collections.abc import Iterable
+from datetime import date
 
 import msgspec
+
+FIRST_DAY = "2000-01-01"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -15,3 +18,11 @@ def nearest(name: str, known: Iterable[str], listed: str = "there are") -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]}?" if near else f"{listed}: {', '.join(names)}"
+
+
+def is_day(text: str) -> bool:
+    """Whether this is a day as YYYY-MM-DD, from 2000-01-01 on."""
+    try:
+        return date.fromisoformat(text).isoformat() == text >= FIRST_DAY
+    except ValueError:
+        return False

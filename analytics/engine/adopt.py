@@ -260,20 +260,14 @@ def _records_by_topic(counted: Mapping[str, int], seen: Mapping[str, NumberSet])
         seen: all records, by source. Those that only a backfill counted have no topic here: they go to the one that op codes
             share, or that is the spout's own.
     """
-    records = Counter(counted)
-    for spout, count in _seen_by_spout(seen).items():
+    records, by_spout = Counter(counted), Counter[str]()
+    for source, numbers in seen.items():
+        by_spout[source.partition("/")[0]] += numbers.count()
+    for spout, count in by_spout.items():
         with_topic = sum(count for topic, count in counted.items() if topic.partition(".")[0] == spout)
         without_topic = max(0, count - with_topic)
         records[shared_topic("gamelog.") if spout == "gamelog" else spout] += without_topic
     return dict(records)
-
-
-def _seen_by_spout(seen: Mapping[str, NumberSet]) -> Counter[str]:
-    """Return how many records the sources of each spout have."""
-    found = Counter[str]()
-    for source, numbers in seen.items():
-        found[source.partition("/")[0]] += numbers.count()
-    return found
 
 
 def _runs(numbers: NumberSet) -> list[Pair]:

@@ -175,12 +175,9 @@ class Journal:
         self.acknowledged = {
             name: end
             for name, end in self.acknowledged.items()
-            if is_there(self.folder / name) or self._is_missed(name, end)
+            # One that is gone, and that the engine still has to count, is reported on: so the driver says it.
+            if is_there(self.folder / name) or (self._counted and self._counted.lacks(name, end))
         }
-
-    def _is_missed(self, name: str, end: int) -> bool:
-        """Return whether the engine still has to count a journal that is gone: reported on, it makes the driver say so."""
-        return self._counted is not None and self._counted.lacks(name, end)
 
     def _expect_all_sent(self, data: Path) -> None:
         """Raise AnalyticsError if a journal of before the engine, in the data folder, has lines that no broker has accepted."""

@@ -2,28 +2,49 @@
 
 import os
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import gevent
+import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import portions
-from analytics.config import Config
+from analytics.config import Config, areas
+from analytics.core.payment_days import named_day
+from analytics.core.tuples import UNDECODABLE
 from analytics.errors import Unavailable
 from analytics.spouts.acknowledging import AcceptedRecords
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.mapping.lines import convert
+from analytics.spouts.paid import text_digest
+from analytics.spouts.payment import NAME, PaymentState
 from analytics.spouts.piped import PipedStreams, putting_in
+from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, counted_now, dismissed_now, waiting
 from analytics.spouts.rules import Rules
-from analytics.spouts.settled_payments import SOURCE, settled_payments
 from analytics.spouts.shares import Share, together
 
 _SKIPPED = "the mapping of its source skips such lines now"
+_PAYMENTS = f"{NAME}/rejected"
+_LEAST, _NUMBERS = 10**17, 9 * 10**17
+"""Numbers of 18 digits, the most that a record's name has, are made of what a payment says: put in twice, it counts once."""
+
+
+class _Said(msgspec.Struct):
+    """A payment tuple without a name. Orders, and answers that are none, are of another shape."""
+
+    area: str
+    ts: int
+    users: dict[str, Any]
+
+
+_said = msgspec.json.Decoder(_Said)
 
 
 @dataclass(slots=True)
@@ -122,15 +143,36 @@ def _put_payments(
     """Return the payments of settled days that count, once they are accepted."""
     usable: list[Reject] = []
     shares: dict[int, Share] = {}
-    for one in settled_payments(config, found):
-        (share,) = convert(one.line, SOURCE, one.n, rules, int(time.time()))
-        usable += [one.reject] * len(share.ns)
-        if share.ns and accepted.unknown(SOURCE, [(one.n, one.n)]):
-            shares[one.n] = share
+    for one, n, line in _settled_payments(config, found):
+        (share,) = convert(line, _PAYMENTS, n, rules, int(time.time()))
+        usable += [one] * len(share.ns)
+        if share.ns and accepted.unknown(_PAYMENTS, [(n, n)]):
+            shares[n] = share
     for share in shares.values():
         pipeline.put(Work([share], []))
     _wait(pipeline, timeout)
     return usable
+
+
+def _settled_payments(config: Config, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, int, bytes]]:
+    """Yield the rejected payments whose day is settled, as records of their own: each with its number and the line that puts it in.
+
+    No answer of the interface will have them. Each is what the last answer said, as what newer answers no longer have has left the list.
+    So it is newer than all that counts.
+    """
+    there = areas(config)
+    settled = StateFile(config.data / "state" / f"{NAME}.json").load(PaymentState).settled
+    for one in rejects:
+        try:
+            said = _said.decode(one.original())
+        except UNDECODABLE:
+            continue
+        ts = named_day(one.original(), there) or said.ts
+        if one.spout == NAME and ts <= settled.get(said.area, 0):
+            digest = text_digest(msgspec.json.encode([said.area, said.ts, said.users], order="sorted"))
+            n = _LEAST + int(digest, 16) % _NUMBERS
+            record = msgspec.json.decode(one.original()) | {"at": int(time.time() * 1000)}
+            yield one, n, msgspec.json.encode({"id": f"{_PAYMENTS}:{n}"} | record) + b"\n"
 
 
 def _wait(pipeline: Pipeline, timeout: float) -> None:

@@ -194,7 +194,12 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
             self._put_aside(area, bad)
         new = self._new(area, good)
         self._unchanged += len(good) - len(new)
-        self._make_ready(area, new, answer.at)
+        for start in range(0, len(new), BATCH_ROLES):
+            some = new[start : start + BATCH_ROLES]
+            digests = {area.id: {role["uid"]: state for role, state in some}}
+            self._known.expect(digests)
+            tuples = [role_tuple(role, answer.at) for role, _ in some]
+            self._ready.append(_Ready(area.game, answer.at, tuples, digests))
         if page.last:
             self._ready.append(_Ready(area.game, answer.at, ends=[(area.id, self._end(area, answer.begun))]))
 
@@ -225,13 +230,6 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
         if older:
             self._known.put({area.id: older})
         return found
-
-    def _make_ready(self, area: Area, new: list[tuple[Role, bytes]], at: int) -> None:
-        for start in range(0, len(new), BATCH_ROLES):
-            some = new[start : start + BATCH_ROLES]
-            digests = {area.id: {role["uid"]: state for role, state in some}}
-            self._known.expect(digests)
-            self._ready.append(_Ready(area.game, at, [role_tuple(role, at) for role, _ in some], digests))
 
     def _end(self, area: Area, begun: float) -> Progress:
         """Return how far an area is once all of an answer has arrived."""

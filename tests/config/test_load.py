@@ -13,18 +13,17 @@ from analytics.config import (
     AreaSection,
     Config,
     Game,
-    Section,
     Source,
     areas,
     catalogue,
     excluded,
-    find,
     fingerprint,
     load,
     segments,
 )
 from analytics.config.checks import unset_variables
-from analytics.config.reading import CHECKOUT, NOT_KEYS
+from analytics.config.reading import CHECKOUT, NOT_KEYS, find
+from analytics.config.section import Section
 from analytics.errors import ConfigError
 
 AREA = "549140c8dbdb67794fc0fa3b"

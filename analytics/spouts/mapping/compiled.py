@@ -71,17 +71,11 @@ class LineMapping:
             for own, event in section.events.items()
         }
         self._compiled = remapped(section, self._events, kinds, self._seconds)
-        self._origins = {name: own for name, own in section.fields.items() if name != own}
-        named = [section.time.field, section.event, *section.fields.values(), *self._origins]
-        if isinstance(section.area, FieldSection):
-            named.append(section.area.field)
-        self._moved = {*filter(None, named)} - {name for name, own in section.fields.items() if name == own}
-        needed = [section.time.field, section.event]
-        self._origins["ts"] = section.time.field
-        if isinstance(section.area, FieldSection):
-            self._origins["area"] = section.area.field
-            needed.append(section.area.field)
-        self._needed = {name for name in needed if name}
+        area = section.area.field if isinstance(section.area, FieldSection) else ""
+        renamed = {name: own for name, own in section.fields.items() if name != own}
+        self._needed = {name for name in (section.time.field, section.event, area) if name}
+        self._moved = {*self._needed, *renamed, *section.fields.values()} - (section.fields.keys() - renamed)
+        self._origins = renamed | {"ts": section.time.field} | ({"area": area} if area else {})
 
     @property
     def acct_field(self) -> str:
