@@ -2,9 +2,11 @@
 
 import os
 import signal
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import gevent
 import pytest
@@ -17,6 +19,7 @@ from raw_months import FIRST_DAYS, divided_world, sent
 
 from analytics.config import BrokerSection, Config
 from analytics.engine.blocks import JournalGone
+from analytics.engine.engines import TaskCall
 from analytics.engine.engines.local import LocalEngine
 from analytics.engine.live import EngineDriver
 from analytics.errors import Unavailable
@@ -92,6 +95,31 @@ def test_a_process_does_one_task_after_the_other(config: Config) -> None:
     finish(driver)
     assert differing(engine.expected(), engine.documents()) == []
     assert processes.state()["tasks_lost"] == 0
+    driver.close()
+
+
+class Losing(LocalEngine):
+    """Processes whose first deltas are deleted before they are settled."""
+
+    lost = False
+
+    def outcomes(self, calls: Mapping[int, TaskCall], at_home: bool = False) -> Iterator[tuple[int, Any]]:
+        if at_home and not self.lost:
+            self.lost = True
+            for file in self._folder.glob("*/*"):
+                file.unlink()
+        return super().outcomes(calls, at_home)
+
+
+def test_deltas_that_are_lost_are_folded_again(config: Config) -> None:
+    engine = NearEngine(config, Random(4), 2_000, 20_000, open_store(config))
+    processes = Losing(2)
+    driver = engine.driver(engine=processes)
+    engine.journal(RECORDS[:200])
+    with pytest.raises(Unavailable, match="can't be read"):
+        driver.step()
+    engine.finish(driver)
+    assert processes.lost and differing(engine.expected(), engine.documents()) == []
     driver.close()
 
 

@@ -489,7 +489,9 @@ def test_answers_after_a_crash_are_newer_though_the_clock_was_put_back(
     till.paid[DL, "2015-01-08"] = users(a=2)
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - 3600)
-    rounds(spout(), 2)
+    node = spout()
+    rounds(node, 2)
+    step_until(node, lambda: len(broker.tuples("payment")) == 2)
     assert latest(broker.tuples("payment")) == {f"{DL}:{DAY}:a": (1, 2.0)}
 
 
