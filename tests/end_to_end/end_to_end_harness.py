@@ -14,8 +14,11 @@ from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = [["broker"], ["workers"], ["timers"]]
-"""What runs beside a MongoDB. Without one, the node ``store`` comes first."""
+NODES = [["broker"], ["workers", "timers"]]
+"""What runs beside a MongoDB, by process: few, as each takes time to start. Without one, the node ``store`` comes first."""
+
+COUNTING = "workers+timers"
+"""The name of the process that counts."""
 
 
 def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str, mongodb: str) -> Path:

@@ -34,7 +34,9 @@ from analytics.testing.ports import free_ports
 from analytics.timers.start import NAME as START
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = [["broker"], ["workers"], ["timers"], ["dashboard"], ["gamelog"], ["payment"], ["syncuser"]]
+NODES = [["broker"], ["workers", "timers"], ["dashboard"], ["gamelog", "payment", "syncuser"]]
+"""By process: few, as each takes time to start."""
+
 DATABASE = "analytics"
 DAYS = 5
 PLAY_SECONDS = 10.0 if THOROUGH else 6.0

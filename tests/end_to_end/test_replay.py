@@ -2,7 +2,7 @@
 
 import json
 
-from end_to_end_harness import NODES, configured, documents, pipe, settled
+from end_to_end_harness import COUNTING, NODES, configured, documents, pipe, settled
 
 from analytics.runtime.suite import Suite
 
@@ -40,9 +40,9 @@ def test_a_journal_again_in_reverse_and_around_a_crash(tmp_path, database):
     with Suite(file, NODES) as suite:
         assert pipe(file, first[::-1], "replay") == "read 1500, accepted 1500, repeated 0, rejected 0"
         suite.kill("broker")
-        suite.kill("workers")
+        suite.kill(COUNTING)
         suite.restart("broker")
-        suite.restart("workers")
+        suite.restart(COUNTING)
         # The half that is new, among lines that are known.
         closing = pipe(file, second + first[500:], "replay")
         assert closing == "read 2500, accepted 1500, repeated 1000, rejected 0"

@@ -12,7 +12,7 @@ from typing import Any
 
 import gevent
 import pytest
-from end_to_end_harness import NODES, ROOT, configured, settled
+from end_to_end_harness import COUNTING, NODES, ROOT, configured, settled
 from forms import THOROUGH, thorough
 from gevent.pywsgi import WSGIServer
 from waiting import eventually
@@ -158,9 +158,9 @@ def test_orders_that_move_count_once_whatever_dies(file: Path, interface: OrderI
             (OTHER, "1"): (FIRST, True),
         }
         gevent.sleep(0.3)  # some of the answers are read
-        suite.kill("workers")
+        suite.kill(COUNTING)
         suite.kill("payment")
-        suite.restart("workers")
+        suite.restart(COUNTING)
         suite.restart("payment")
         expect(file, interface.sums())
         assert rebuilt(file, "--dry-run") == []

@@ -184,12 +184,12 @@ def test_a_named_source_and_a_game(tmp_path, started):
 
 def test_a_journal_of_payments_may_have_lines_of_many_accounts(tmp_path, started, monkeypatch):
     """They are longer than any other line may be, and too long to travel together."""
-    monkeypatch.setattr(receiver, "MOST_BYTES", 5 << 20)
-    monkeypatch.setattr(gamelog, "_TOGETHER_BYTES", 2 << 20)
+    monkeypatch.setattr(receiver, "MOST_BYTES", 5 << 19)
+    monkeypatch.setattr(gamelog, "_TOGETHER_BYTES", 1 << 20)
     config = configured(tmp_path)
     started(Broker(config.broker, config.data))
     head = b'"game":"dl","area":"%b","plat":"2001","ts":1420646400,"at":5,"users":' % A.encode()
-    users = json.dumps({f"u{n}": {"times": 1, "amount": 2.0} for n in range(60_000)}).encode()
+    users = json.dumps({f"u{n}": {"times": 1, "amount": 2.0} for n in range(30_000)}).encode()
     many = b"".join(b'{"id":"payment/dl@1:%d",%b%b}\n' % (n, head, users) for n in range(1, 4))
     too_long = b'{"id":"gamelog/s1@1:1",%b%b}\n' % (head, users)
     data = lines(1, 10) + many + lines(11, 20) + too_long
