@@ -111,8 +111,8 @@ class CrashTest:
             open_broken(store, folder / "store"), open_broken_engine(engine, folder / "engine")
         )
 
-    def run(self, seconds: float) -> Result:
-        """Feed and kill for ``seconds``, let everything settle, and compare."""
+    def run(self, seconds: float, least_kills: int = 0) -> Result:
+        """Feed and kill for ``seconds``, and on a slow machine until so many processes were killed; let everything settle, and compare."""
         folder, result = self._folder, self._result
         conf = folder / "analytics.toml"
         with self._broken.store, self._broken.engine:
@@ -133,13 +133,15 @@ class CrashTest:
             )
             try:
                 with Service(conf) if self._service else Suite(conf, nodes) as suite:
-                    self._break_and_compare(config, suite, time.monotonic() + seconds)
+                    self._break_and_compare(config, suite, time.monotonic() + seconds, least_kills)
             finally:
                 self._web.close()
         result.lines = self._feed.good + self._feed.broken
         return result
 
-    def _break_and_compare(self, config: Config, suite: Suite | Service, deadline: float) -> None:
+    def _break_and_compare(
+        self, config: Config, suite: Suite | Service, deadline: float, least_kills: int
+    ) -> None:
         result = self._result
         with closing(Supervised(suite)) as supervised:
             helpers: list[gevent.Greenlet[..., None]] = [
@@ -152,7 +154,7 @@ class CrashTest:
                     self._disturb_until, deadline, self._broken.engine, result.engine_events, "engine"
                 ),
             ]
-            self._kill_until(supervised, suite.names, deadline)
+            self._kill_until(supervised, suite.names, deadline, least_kills)
             self._feeding = False
             gevent.joinall(helpers, raise_error=True)
             self._say("letting everything settle")
@@ -203,8 +205,10 @@ class CrashTest:
             gevent.sleep(self._rng.uniform(0.5, 3))
             self._pipes.some(sorted(config.data.glob("gamelog_*.txt")))
 
-    def _kill_until(self, supervised: Supervised, names: list[str], deadline: float) -> None:
-        while time.monotonic() < deadline:
+    def _kill_until(
+        self, supervised: Supervised, names: list[str], deadline: float, least_kills: int
+    ) -> None:
+        while time.monotonic() < deadline or self._result.kills.total() < least_kills:
             self._sleep(self._rng, deadline)
             victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
             with supervised.killed(victims):
