@@ -11,6 +11,7 @@ from datetime import date
 
 import pytest
 from click.testing import CliRunner
+from forms import thorough
 from journaled import FIRST, Journaled, journaled
 
 from analytics.cli.query import query
@@ -26,7 +27,7 @@ pytest.importorskip("duckdb")
 QUARTER = 900
 
 
-@pytest.fixture(scope="module", params=["Asia/Shanghai", "America/New_York"])
+@pytest.fixture(scope="module", params=[pytest.param("Asia/Shanghai", marks=thorough), "America/New_York"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journaled:
     """Journals of two areas; New York's clocks change meanwhile."""
     return journaled(tmp_path_factory.mktemp("world"), request.param)
