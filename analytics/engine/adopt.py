@@ -167,9 +167,7 @@ def expect_no_broker(config: Config, store: Store) -> None:
 def begin_to_count(config: Config, store: Store) -> None:
     """Note that the engine counts, where nobody has counted before.
 
-    Raises:
-        NotHandedOver: broker and workers have counted.
-        Unavailable: the store does not answer.
+    Raise NotHandedOver if broker and workers have counted, Unavailable if the store does not answer.
     """
     expect_no_broker(config, store)
     if not counting(store):

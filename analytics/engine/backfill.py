@@ -112,11 +112,9 @@ class Backfill:
         self._block_bytes = int(config.engine.block_mb * 1e6)
 
     def run(self) -> BackfillResult:
-        """Derive documents.
+        """Derive documents. Raise AnalyticsError if a batch is not finished, or a driver has gone on.
 
-        Raises:
-            Unavailable: the store does not answer. What was corrected stays so; call it again.
-            AnalyticsError: a batch is not finished, or a driver has gone on.
+        Raise Unavailable if the store does not answer: what was corrected stays so; call it again.
         """
         result = BackfillResult(whole=self._is_whole)
         hold = Hold(EnginePosition(self._store))

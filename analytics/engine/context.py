@@ -100,9 +100,7 @@ class TaskProcess:
     def begin(self, batch: int) -> None:
         """Have every earlier write decided, once a batch and after trouble, and see that nothing acknowledged is gone.
 
-        Raises:
-            Unavailable: the store does not answer.
-            LostWrites: the store holds less than it had acknowledged.
+        Raise Unavailable if the store does not answer, LostWrites if it holds less than it had acknowledged.
         """
         elections = self.store.elections
         if self._in_doubt or (batch, elections) != (self._begun, self._elections):

@@ -77,9 +77,7 @@ _decode = msgspec.json.Decoder(Line).decode
 def fold(process: TaskProcess, task: FoldTask, number: int) -> Folded:
     """Return what a block changes as part of batch ``number``.
 
-    Raises:
-        JournalGone, Unavailable: as :func:`analytics.engine.blocks.read`.
-        MappingGone: it has lines that no mapping reads any more.
+    Raise what :func:`analytics.engine.blocks.read` raises, and MappingGone if it has lines that no mapping reads any more.
     """
     cutter = Cutter(task, process.rules)
     read_by_bolts = {topic for bolt in process.bolts.values() for topic in bolt.reads}

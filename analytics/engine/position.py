@@ -126,12 +126,7 @@ class EnginePosition:
         return None if found is None else msgspec.msgpack.decode(found["plan"], type=Plan)
 
     def propose(self, batch: int, plan: Plan) -> None:
-        """Keep a plan.
-
-        Raises:
-            PlanTooLarge: it does not fit.
-            DriverOvertaken: there is one already.
-        """
+        """Keep a plan. Raise PlanTooLarge if it does not fit, DriverOvertaken if there is one already."""
         text = msgspec.msgpack.encode(plan)
         if len(text) > MOST_PLAN_BYTES:
             raise PlanTooLarge(f"the plan of batch {batch} takes {len(text):,} bytes")

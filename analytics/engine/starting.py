@@ -40,9 +40,7 @@ class EngineStarter:
     def start(self, saved: SavedPosition, plan: Plan | None) -> None:
         """Have tasks follow the rules of now, or those of a plan; their caches begin empty after a backfill.
 
-        Raises:
-            Uncountable: the rules of the plan are gone, or rates that payments need.
-            Unavailable: store or cluster do not answer.
+        Raise Uncountable if the rules of the plan are gone, or rates that payments need, Unavailable if store or cluster do not answer.
         """
         wanted = (plan and plan.rules) or self.fingerprint
         if self._started == (saved.log, saved.backfills, wanted):

@@ -50,9 +50,7 @@ class BatchEngine(Protocol):
     def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
         """Yield calls with their results, in any order. A call may run several times, also at the same time.
 
-        Raises:
-            Unavailable: the cluster does not answer.
-            AnalyticsError: what a task raised; others may have run.
+        Raise Unavailable if the cluster does not answer, or what a task raised, an AnalyticsError; others may have run.
         """
         for place, outcome in self.outcomes(dict(enumerate(calls))):
             if isinstance(outcome, AnalyticsError):
@@ -62,11 +60,8 @@ class BatchEngine(Protocol):
     def outcomes(self, calls: Mapping[int, TaskCall], at_home: bool = False) -> Iterable[tuple[int, Any]]:
         """Return what calls come to, in any order: a result, or the AnalyticsError that one raised. After that, some may be missing.
 
-        Args:
-            at_home: a call is best done by the process that has done the one of the same number before, if that is possible.
-
-        Raises:
-            Unavailable: the cluster does not answer.
+        ``at_home``: a call is best done by the process that has done the one of the same number before, if that is possible.
+        Raise Unavailable if the cluster does not answer.
         """
 
     def folder(self, number: int) -> Path:
