@@ -20,19 +20,18 @@ class Connections:
     """The open connections of one node. None waits for its peer: calls do, as long as it takes.
 
     Attributes:
-        session: the name of this process's own tuples.
         error: why the store does not answer, "" where it does.
     """
 
     def __init__(self, config: Config, name: str, topics: Iterable[str]) -> None:
-        self.session = f"{name}-{new_session()}"
+        session = f"{name}-{new_session()}"  # the name of this process's own tuples
         self.error = ""
         self.store = open_store(config)
         self.refill = Refill(config.broker)
         self.reporter = PositionReporter(config.broker)
         self.live = Subscriber(config.broker, topics)
-        self._publisher = Publisher(config.broker, self.session)
-        self.outlet = Outlet(self._publisher, self.session)
+        self._publisher = Publisher(config.broker, session)
+        self.outlet = Outlet(self._publisher, session)
 
     def persist(self, action: Callable[..., T], *arguments: object) -> T:
         """Do something with the store; while it is away, say so in :attr:`error` and try again."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from analytics.broker.wire import Head
 from analytics.errors import AnalyticsError
 from analytics.store import POSITIONS, Store, Write
@@ -94,7 +96,7 @@ class TimersPosition:
     def _write(self, new: Saved) -> None:
         document: dict[str, Any] = {
             "log": new.log,
-            "topics": [[topic, *_plain(head)] for topic, head in new.heads.items()],
+            "topics": [[topic, *msgspec.structs.astuple(head)] for topic, head in new.heads.items()],
             "now": new.now,
             "layout": new.layout,
             "rules": new.rules,
@@ -122,7 +124,3 @@ class TimersPosition:
 
 
 _OVERTAKEN = "another instance of timers has gone on meanwhile; beginning again where it stands"
-
-
-def _plain(head: Head) -> list[int]:
-    return [head.number, head.records, head.tuples]
