@@ -83,11 +83,7 @@ def wait_for(
 ) -> BrokerState:
     """Return the broker's state once bolts have passed ``goal`` (None: all that is in the Queue now).
 
-    Args:
-        bolts: names to the topics that each reads.
-
-    Raises:
-        Behind: there was no progress for ``timeout`` seconds.
+    ``bolts``: names to the topics that each reads. Raise Behind if there was no progress for ``timeout`` seconds.
     """
     state = refill.state()
     goal = state.heads if goal is None else goal

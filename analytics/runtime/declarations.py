@@ -67,11 +67,8 @@ class Declarations:
         """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet. Where a bolt goes
         on by another declaration than its documents were counted by, note that they are of several: changing it back is no repair.
 
-        Args:
-            refill: to ask what the Queue still holds; None where an engine counts.
-
-        Raises:
-            Unavailable: broker or store do not answer. Call again.
+        ``refill``: to ask what the Queue still holds; None where an engine counts.
+        Raise Unavailable if broker or store do not answer. Call again.
         """
         self._excluded.note_first_runs(bolts)
         self._rates.note_first_runs(bolts)

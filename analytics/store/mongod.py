@@ -43,11 +43,7 @@ class Mongod:
 def find_mongod(named: str = "") -> Mongod:
     """Return the ``mongod`` to run.
 
-    Args:
-        named: a path, or a name on ``PATH``; where it is given nothing else is tried.
-
-    Raises:
-        NoMongod: there is none, or none of them runs.
+    ``named``: a path, or a name on ``PATH``; where it is given nothing else is tried. Raise NoMongod if there is none, or none of them runs.
     """
     tried = []
     for path, found in _candidates(named):

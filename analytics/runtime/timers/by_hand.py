@@ -35,11 +35,7 @@ LONGEST_PERIOD = 31
 def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, now: Now) -> Done:
     """Compute what is wanted; return how many documents were computed, changed and removed.
 
-    Args:
-        now: the clock, in Unix seconds.
-
-    Raises:
-        Unavailable: the store does not answer.
+    ``now``: the clock, in Unix seconds. Raise Unavailable if the store does not answer.
     """
     bolts, timers = catalogue(config), timers_of(config)
     session = f"by-hand-{new_session()}"
