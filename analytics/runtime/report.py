@@ -266,14 +266,14 @@ def _opened_store(config: Config, patience: float) -> Iterator[Store]:
 
 
 def _ask_etcd(config: Config, listed: Event, patience: float) -> list[NodeEntry]:
-    try:
-        with closing(open_registry(config, patience)) as registry:
+    with closing(open_registry(config, patience)) as registry:
+        try:
             entries = registry.list()
-            if registry.problem:
-                raise Unavailable(registry.problem)
-            return entries
-    finally:
-        listed.set()
+        finally:
+            listed.set()
+        if registry.problem:
+            raise Unavailable(registry.problem)
+        return entries
 
 
 def ask_all(
