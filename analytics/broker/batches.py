@@ -8,14 +8,7 @@ import zmq.green as zmq
 
 from analytics.broker.inbox import ReceivedBatch
 from analytics.broker.limits import MOST_FRAMES
-from analytics.broker.wire import (
-    BATCH,
-    HEARTBEAT_TOPIC,
-    MOST_BYTES,
-    MOST_HEADER_BYTES,
-    BatchHeader,
-    Part,
-)
+from analytics.broker.wire import BATCH, HEARTBEAT_TOPIC, MOST_BYTES, MOST_HEADER_BYTES, BatchHeader, Part
 from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096

@@ -5,12 +5,4 @@ from analytics.cluster.keys import Keys
 from analytics.cluster.opening import host_name, open_keys, open_registry
 from analytics.cluster.registry import LocalRegistry, NodeEntry
 
-__all__ = [
-    "Election",
-    "Keys",
-    "LocalRegistry",
-    "NodeEntry",
-    "host_name",
-    "open_keys",
-    "open_registry",
-]
+__all__ = ["Election", "Keys", "LocalRegistry", "NodeEntry", "host_name", "open_keys", "open_registry"]

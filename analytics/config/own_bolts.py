@@ -157,12 +157,7 @@ def _bolt(draft: BoltDraft, types: _Types) -> Bolt:
 
 
 def _check_kind(
-    draft: BoltDraft,
-    key: str,
-    parsed: Parsed,
-    kinds: Mapping[str, ValueKind],
-    wanted: _Wanted,
-    example: str,
+    draft: BoltDraft, key: str, parsed: Parsed, kinds: Mapping[str, ValueKind], wanted: _Wanted, example: str
 ) -> None:
     try:
         kind = parsed.kind(kinds)

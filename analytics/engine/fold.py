@@ -109,9 +109,7 @@ def _expect_mapped(task: FoldTask, unmapped: Mapping[str, str]) -> None:
         )
 
 
-def _by_area(
-    folded: Mapping[str, Mapping[Key, Delta]],
-) -> Iterator[tuple[str, dict[str, dict[Key, Delta]]]]:
+def _by_area(folded: Mapping[str, Mapping[Key, Delta]]) -> Iterator[tuple[str, dict[str, dict[Key, Delta]]]]:
     """Yield what was folded, area by area."""
     areas: dict[str, dict[str, dict[Key, Delta]]] = {}
     for bolt, deltas in folded.items():

@@ -6,13 +6,7 @@ from dataclasses import replace
 from secrets import token_hex
 
 from analytics.engine.blocks import HalfForgotten
-from analytics.engine.position import (
-    FORGETTING,
-    HELD_SECONDS,
-    DriverOvertaken,
-    EnginePosition,
-    SavedPosition,
-)
+from analytics.engine.position import FORGETTING, HELD_SECONDS, DriverOvertaken, EnginePosition, SavedPosition
 from analytics.errors import AnalyticsError, Unavailable
 
 RENEW_SECONDS = HELD_SECONDS / 6

@@ -46,13 +46,7 @@ class EngineNode:
 
     def start(self) -> None:
         """Start the process. It waits for store and cluster as long as it takes."""
-        command = [
-            sys.executable,
-            "-m",
-            "analytics.engine.driving",
-            str(self._config.file),
-            str(os.getpid()),
-        ]
+        command = [sys.executable, "-m", "analytics.engine.driving", str(self._config.file), str(os.getpid())]
         environment = {**os.environ, "PYTHONPATH": python_path()}
         self._process = Popen(command, stdin=PIPE, stdout=PIPE, env=environment)
         self._tasks.spawn(self._read_lines)

@@ -21,6 +21,8 @@ from analytics.engine.position import PLANS_KEPT
 from analytics.store import Store, Write
 
 COLLECTION = "engine_rules"
+_TABLES = ("timezone", "games", "bolts", "bolt_files", "funnels")
+"""Keys of the configuration that are rules as they are."""
 
 
 class CountingRules(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,39 +42,18 @@ class CountingRules(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, config: Config) -> "CountingRules":
         """Return what a configuration says."""
+        kept = ("name", "kind", "game", *Mapped.__struct_fields__)
         sources = [
-            Source(
-                name=one.name,
-                kind=one.kind,
-                game=one.game,
-                **{key: getattr(one, key) for key in Mapped.__struct_fields__},
-            )
-            for one in config.gamelog.sources
-            if one.format
+            Source(**{key: getattr(one, key) for key in kept}) for one in config.gamelog.sources if one.format
         ]
-        return cls(
-            config.timezone,
-            config.games,
-            config.bolts,
-            config.bolt_files,
-            sources,
-            config.worker.left_out,
-            config.funnels,
-        )
+        tables = {key: getattr(config, key) for key in _TABLES}
+        return cls(sources=sources, left_out=config.worker.left_out, **tables)
 
     def applied_to(self, config: Config) -> Config:
         """Return a configuration with these in place of its own."""
         worker = replace(config.worker, groups={}, left_out=self.left_out)
-        return replace(
-            config,
-            timezone=self.timezone,
-            games=self.games,
-            bolts=self.bolts,
-            bolt_files=self.bolt_files,
-            funnels=self.funnels,
-            gamelog=GamelogSection(sources=self.sources),
-            worker=worker,
-        )
+        tables = {key: getattr(self, key) for key in _TABLES}
+        return replace(config, gamelog=GamelogSection(sources=self.sources), worker=worker, **tables)
 
     @property
     def fingerprint(self) -> str:

@@ -34,10 +34,7 @@ class StreamPosition(msgspec.Struct):
         """Return this position with what ``other`` says of the stream's bytes, too."""
         marks = sorted({*self.marks, *(mark for mark in other.marks if mark[0] > self.offset)})
         return replace(
-            self,
-            marks=marks,
-            head=max(self.head, other.head, key=len),
-            header=self.header or other.header,
+            self, marks=marks, head=max(self.head, other.head, key=len), header=self.header or other.header
         )
 
 

@@ -12,12 +12,12 @@ import os
 import pickle
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedRWPair
 from pathlib import Path
 from queue import SimpleQueue
 from secrets import token_hex
@@ -37,35 +37,18 @@ SHARES = 8
 TRIES = 6
 """Of a task whose process ends: it may be the task that ends it."""
 
-_SIZE = struct.Struct(">Q")
+GONE = (EOFError, OSError, pickle.UnpicklingError)
+"""What sending and receiving raise if the other process is gone."""
 
 
 class ProcessLost(Exception):
     """A process has ended before it has replied."""
 
 
-def send(connection: socket.socket, message: object) -> None:
-    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    connection.sendall(_SIZE.pack(len(data)) + data)
-
-
-def receive(connection: socket.socket) -> Any:
-    """Return the next message. Raise ProcessLost where the other end is gone."""
-    (size,) = _SIZE.unpack(_exactly(connection, _SIZE.size))
-    return pickle.loads(_exactly(connection, size))
-
-
-def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        try:
-            more = connection.recv(min(size - len(data), 1 << 20))
-        except OSError as error:
-            raise ProcessLost from error
-        if not more:
-            raise ProcessLost
-        data += more
-    return bytes(data)
+def send(stream: BufferedRWPair, message: object) -> None:
+    """Send a message, which the other process receives by ``pickle.load``."""
+    pickle.dump(message, stream, pickle.HIGHEST_PROTOCOL)
+    stream.flush()
 
 
 class _TaskProcessHandle:
@@ -74,15 +57,15 @@ class _TaskProcessHandle:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: socket.socket | None = None
+        self._stream: BufferedRWPair | None = None
 
     def call(self, call: TaskCall) -> Any:
         """Return what a task returns, or raise what it raises. Raise ProcessLost where its process ends."""
         try:
-            connection = self._connection or self._start()
-            send(connection, call)
-            result = receive(connection)
-        except (ProcessLost, OSError) as error:
+            stream = self._stream or self._start()
+            send(stream, call)
+            result = pickle.load(stream)
+        except GONE as error:
             self.stop()
             raise ProcessLost from error
         if isinstance(result, BaseException):
@@ -90,25 +73,26 @@ class _TaskProcessHandle:
         return result
 
     def stop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # what is left to send
+                self._stream.close()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._connection = self._process = None
+        self._stream = self._process = None
 
     @property
     def runs(self) -> bool:
         return self._process is not None
 
-    def _start(self) -> socket.socket:
+    def _start(self) -> BufferedRWPair:
         here, there = socket.socketpair()
-        with there:
+        with here, there:
             command = [sys.executable, "-m", "analytics.engine.engines.local_process", str(there.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[there.fileno()])
-        self._connection = here
-        send(here, self._context)
-        return here
+            self._stream = stream = here.makefile("rwb")
+        send(stream, self._context)
+        return stream
 
 
 class LocalEngine(BatchEngine):

@@ -1,12 +1,13 @@
 """A process of the local engine: does one task after the other until its engine is gone."""
 
+import pickle
 import signal
 import socket
 import sys
 
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines import TaskCall
-from analytics.engine.engines.local import ProcessLost, receive, send
+from analytics.engine.engines.local import GONE, send
 from analytics.errors import AnalyticsError
 from analytics.system.interpreter import tune
 
@@ -16,13 +17,14 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine
     with socket.socket(fileno=descriptor) as connection:
         connection.setblocking(True)  # an engine whose process is patched by gevent has made it otherwise
+        stream = connection.makefile("rwb")
         try:
-            context: Context = receive(connection)
+            context: Context = pickle.load(stream)
             process = context.process()
             tune()
             while True:
-                send(connection, _result(process, receive(connection)))
-        except (ProcessLost, OSError):
+                send(stream, _result(process, pickle.load(stream)))
+        except GONE:
             return
 
 

@@ -32,8 +32,7 @@ def seconds(section: TimeSection, zone: str) -> Seconds:
     local = ZoneInfo(section.zone or zone)
     if section.format == "iso8601":
         return _remembered(
-            lambda text: _in(datetime.fromisoformat(text.strip()), local),
-            'like "2026-11-28T13:45:00+08:00"',
+            lambda text: _in(datetime.fromisoformat(text.strip()), local), 'like "2026-11-28T13:45:00+08:00"'
         )
     format, cut = section.format, False
     if format.endswith((".%f", ",%f")):
