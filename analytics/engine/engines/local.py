@@ -8,6 +8,7 @@ Deltas go from the fold to the settling in files, so the memory of neither grows
 shares by a hash, and a share is settled by the same process each time: it remembers the documents that it wrote.
 """
 
+import contextlib
 import os
 import pickle
 import shutil

@@ -23,8 +23,6 @@ from analytics.web.translation import Translate, msg
 
 GROUP = "collections"
 ICON = "M2 4c0-1 2.7-2 6-2s6 1 6 2-2.7 2-6 2-6-1-6-2zM2 4v8c0 1 2.7 2 6 2s6-1 6-2V4M2 8c0 1 2.7 2 6 2s6-1 6-2"
-OTHERS = 6
-"""The colour of the line of all others."""
 
 
 class BoltPage:

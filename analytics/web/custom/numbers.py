@@ -27,8 +27,6 @@ from analytics.web.tables import Table
 from analytics.web.translation import msg
 
 GROUP = "numbers"
-TITLE = msg("Numbers")
-"""The page of numbers that name none."""
 
 ICON = "M3 13L13 3M4.5 6.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM11.5 13.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"
 
