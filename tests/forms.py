@@ -18,7 +18,7 @@ thorough = pytest.mark.skipif(
 )
 """Marks what does that at the cost of half a minute of a processor: it runs before a change is taken, and not while one is made."""
 
-SHARE, FEWEST = (4, 20) if THOROUGH else (8, 10)
+SHARE, FEWEST = (4, 20) if THOROUGH else (8, 6)
 """What part of its examples a law is tried on where the long forms do not run, and how many are never too many."""
 
 EXAMPLES = int(os.environ.get("ANALYTICS_TEST_EXAMPLES", "0"))
