@@ -182,8 +182,10 @@ class Folder:
             return _MessageTuples.of_columns(*columns), []
         decoder = self._decoders[tuple_type]
         try:
-            read = _MessageTuples.of(decoder.decode_lines(body))
-            if all(area in self._areas for area in read.by_area):
+            tuples = decoder.decode_lines(body)
+            read = _MessageTuples.of(tuples)
+            # The decoder takes a value that spans several lines, too: one line's rubbish could swallow the next lines.
+            if len(tuples) == body.count(b"\n") + 1 and all(area in self._areas for area in read.by_area):
                 return read, []
         except UNDECODABLE:
             pass

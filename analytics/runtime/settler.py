@@ -26,7 +26,7 @@ from analytics.broker.wire import Ack, Head
 from analytics.core.areas import Areas
 from analytics.core.bolt import CHANGES, Bolt, Key
 from analytics.core.fold import Delta
-from analytics.core.settle import Position
+from analytics.core.settle import PartlyIncluded, Position
 from analytics.core.writing import Changed, LostWrites, Writer
 from analytics.runtime.horizons import KeptPeriods
 from analytics.runtime.lost_writes import older_documents
@@ -95,6 +95,7 @@ class Settler:
         Raises:
             Unavailable: the store does not answer. Call again with the same ``changes``.
             LostWrites: the store holds less than it had acknowledged. This settler can't be used any more.
+            PartlyIncluded: documents include some of the messages that were folded together. Neither can it then.
         """
         if self._in_doubt or self._elections != self._store.elections:
             self._resolve(changes.log)
@@ -105,16 +106,23 @@ class Settler:
     def _settle(self, changes: PendingChanges) -> None:
         published: list[AsyncResult[Ack]] = []
         marks = Marks()
+        partly: list[PartlyIncluded] = []
 
         def settle_portion(portion: _Portion) -> None:
             bolt, changed, to = portion
-            tuples = self._writer.settle(bolt, changed, to)
+            try:
+                tuples = self._writer.settle(bolt, changed, to)
+            except PartlyIncluded as error:
+                partly.append(error)  # another portion may have lost writes, which is the greater fault
+                return
             if bolt.publishes:
                 published.extend(self._outlet.send(bolt.name, tuples, bolt.list_fields))
             if reports_changes(bolt):
                 marks.note_keys(bolt, (key for key, _ in changed), self._areas)
 
         share(self._portions(changes), settle_portion, PORTIONS)
+        if partly:
+            raise partly[0]
         if reported := marks.tuples():
             published.extend(self._outlet.send(CHANGES, reported))
         for result in published:

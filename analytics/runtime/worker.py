@@ -51,6 +51,7 @@ class Worker(Node):
         known = catalogue(config)
         self._bolts = {bolt: known[bolt] for bolt in bolts}
         self._pending = Pending(self._bolts, config.worker.max_pending_tuples)
+        self._folding = Folding(Folder(self._bolts.values(), areas(config)), self._pending)
         self._schedule = FlushSchedule(config.worker.flush_seconds, config.worker.max_pending_tuples)
         self._consumer: Consumer | None = None
         self._recovery: Recovery | None = None
@@ -63,7 +64,6 @@ class Worker(Node):
         config, found = self._config, areas(self._config)
         self._connections = connections = Connections(config, self.name, self._topics())
         self._rejected = Rejected(config)
-        self._folding = Folding(Folder(self._bolts.values(), found), self._pending)
         self._settler = Settler(
             self._bolts,
             found,
@@ -84,13 +84,20 @@ class Worker(Node):
         """
         try:
             self._tasks.check(1.0)
-        except (LostWrites, PartlyIncluded) as error:
-            logger.log(logging.ERROR if isinstance(error, LostWrites) else logging.WARNING, "%s", error)
-            self.stop()
-            self.start()
-            return
-        if self._recovery is not None:
-            self._recovery.refresh()
+        except LostWrites as lost:
+            logger.error("%s", lost)
+            self._begin_again()
+        except PartlyIncluded as partly:
+            logger.warning("%s", partly)
+            self._folding.hold_nothing()
+            self._begin_again()
+        else:
+            if self._recovery is not None:
+                self._recovery.refresh()
+
+    def _begin_again(self) -> None:
+        self.stop()
+        self.start()
 
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""

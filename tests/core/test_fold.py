@@ -109,6 +109,15 @@ def test_every_line_is_folded_or_handed_back(lines):
     assert {one.line for one in unusable} == {one for one in lines if one.strip()} - {line(GOOD)}
 
 
+def test_two_halves_of_a_value_swallow_no_line_between_them():
+    halves = line(GOOD)[:-1] + b',"more":[', b"]}"
+    body = b"\n".join([halves[0], line(GOOD, data={"acct": "b"}), halves[1]])
+    folded, unusable = Folder([BOLTS["loginhour"]], AREAS).fold("gamelog.login_logcount", 1, body)
+    assert [one.line for one in unusable] == list(halves)
+    (delta,) = folded["loginhour"].values()
+    assert set(delta.states[0]) == {"b"}
+
+
 def test_blank_lines_are_nobodys():
     body = b"\n" + line(GOOD) + b"\n\n  \nbad\n"
     _, unusable = Folder([BOLTS["loginhour"]], AREAS).fold("gamelog.login_logcount", 1, body)

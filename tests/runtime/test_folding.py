@@ -47,6 +47,7 @@ class Folded:
         self.pending.begin("log", {bolt: {topic: nothing} for topic, bolt in BOLT.items()})
         self._folding = Folding(self._folder(), self.pending)
         self._folding.begin(dict.fromkeys(BOLT, Head(there, 0, 0)))
+        self.hold_nothing = self._folding.hold_nothing
 
     def take(self, topic: str, number: int, *records: Any) -> None:
         lines = [one if isinstance(one, bytes) else msgspec.json.encode(one) for one in records]
@@ -103,6 +104,21 @@ def test_what_documents_may_have_in_part_is_folded_one_by_one() -> None:
         one.take(QUESTS, number, quest(1))
     one.settle()
     assert one.spans == [(1, 1), (2, 2), (3, 3), (4, 5)]
+
+
+def test_nothing_is_held_for_a_while_after_another_instance_got_half_as_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = Folded()
+    one.hold_nothing()
+    for number in range(1, 4):
+        one.take(QUESTS, number, quest(1))
+    assert one.spans == [(1, 1), (2, 2), (3, 3)]
+    monkeypatch.setattr(folding.time, "monotonic", lambda now=folding.time.monotonic() + 61: now)
+    for number in range(4, 6):
+        one.take(QUESTS, number, quest(1))
+    one.settle()
+    assert one.spans[3:] == [(4, 5)]
 
 
 def test_no_more_is_held_than_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A settler holds few large documents at once, and many small ones, asks for none that is new, and stops where one fails."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import gevent
 import msgspec
@@ -11,8 +12,8 @@ from analytics.broker.wire import Head
 from analytics.core.areas import Area, Areas
 from analytics.core.fold import Folder
 from analytics.core.periods import zone
-from analytics.core.settle import PART_SIZE, STEP_SIZE
-from analytics.core.writing import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE
+from analytics.core.settle import PART_SIZE, STEP_SIZE, PartlyIncluded
+from analytics.core.writing import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE, LostWrites, Writer
 from analytics.errors import Unavailable
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.settler import PORTIONS, PendingChanges, Settler
@@ -146,6 +147,21 @@ def test_where_the_store_fails_nothing_is_on_its_way_any_more() -> None:
     assert len(store.written) == tried == PORTIONS
     settler.settle(changed(1, range(2)))
     assert [one["amount"] for one in store.find(BOLT.name)] == [2] * len(AREAS)
+
+
+def test_of_two_faults_at_once_lost_writes_are_the_one_that_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    faults = iter([PartlyIncluded("half as far"), LostWrites(BOLT.name, "less", {})])
+
+    def fail(*_: Any) -> list[Any]:
+        if fault := next(faults, None):
+            raise fault
+        return []
+
+    monkeypatch.setattr(Writer, "settle", fail)
+    with pytest.raises(LostWrites):
+        settler_of(Watched()).settle(changed(1, [0]))
 
 
 def test_two_portions_are_on_their_way_and_one_that_is_killed_leaves_none() -> None:
