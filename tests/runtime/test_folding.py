@@ -1,4 +1,4 @@
-"""Messages that are folded together: the same numbers, whoever has got how far meanwhile."""
+"""Messages that are folded together: numbers stay the same, even if another instance is half as far."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -43,11 +43,13 @@ class Folded:
     def __init__(self, there: int = 0) -> None:
         self.spans: list[tuple[int, int]] = []
         self.pending = Pending(BOLT.values(), 1000)
-        nothing = Head(0, 0, 0)
-        self.pending.begin("log", {bolt: {topic: nothing} for topic, bolt in BOLT.items()})
         self._folding = Folding(self._folder(), self.pending)
-        self._folding.begin(dict.fromkeys(BOLT, Head(there, 0, 0)))
+        self.begin(there)
         self.hold_nothing = self._folding.hold_nothing
+
+    def begin(self, there: int = 0) -> None:
+        self.pending.begin("log", {bolt: {topic: Head(0, 0, 0)} for topic, bolt in BOLT.items()})
+        self._folding.begin(dict.fromkeys(BOLT, Head(there, 0, 0)))
 
     def take(self, topic: str, number: int, *records: Any) -> None:
         lines = [one if isinstance(one, bytes) else msgspec.json.encode(one) for one in records]
@@ -138,6 +140,16 @@ def test_a_line_that_no_bolt_can_use_is_reported_with_its_own_source() -> None:
     changes = one.settle()
     assert one.unusable == [("gamelog/2", b'{"broken": 2}')]
     assert {key[2] for key in changes.deltas["mainline"]} == {1, 2, 3}
+
+
+def test_what_comes_again_is_reported_once() -> None:
+    """A worker that begins again reads the messages once more that were not settled, with their unusable lines."""
+    one = Folded()
+    for _ in range(2):
+        one.take(QUESTS, 1, b'{"broken": 1}')
+        one.begin()
+    one.take(QUESTS, 1, b'{"broken": 1}')
+    assert one.unusable == [("gamelog/1", b'{"broken": 1}')]
 
 
 @pytest.fixture
