@@ -158,7 +158,7 @@ def _check(store: Store, bolts: Catalogue, claimed: Areas, query: ShowOptions) -
     if query.game is not None:
         _expect("game", query.game, {area.game for area in claimed.values()})
     # An area that was removed from the configuration may still have documents.
-    if query.area not in (None, *claimed) and not any(store.find(query.collection, area=query.area, batch=1)):
+    if query.area not in (None, *claimed) and store.first(query.collection, area=query.area) is None:
         _expect("area", str(query.area), claimed)
 
 

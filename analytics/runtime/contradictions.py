@@ -84,8 +84,7 @@ def _sample(scope: Scope, store: Store) -> Iterator[Document]:
     for name in SAMPLED:
         since = None
         for _ in range(SEASONS):
-            documents = store.find(scope.collection(name), area=area, game=game, since=since, batch=1)
-            found = next(documents, None)
+            found = store.first(scope.collection(name), area=area, game=game, since=since)
             if found is None or not isinstance(found.get("ts"), int):
                 break
             yield found

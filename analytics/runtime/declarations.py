@@ -80,7 +80,7 @@ class Declarations:
                 since = 0 if self._is_complete(bolt, refill) else int(time.time())
                 self._notes.save({name: Declared(self._own[name], since)}, expected=0)
             elif noted.declaration != self._own[name]:
-                is_first = not any(self._store.find(name, batch=1))
+                is_first = self._store.first(name) is None
                 self._notes.save({name: Declared(self._own[name] if is_first else SEVERAL, noted.since)})
 
     def note_rebuilt(self, bolts: Collection[str]) -> None:

@@ -44,9 +44,7 @@ class ExclusionNotes:
         """Return, by bolt, the games whose documents were counted with other accts excluded than now. Raise Unavailable as a store does."""
         found = {}
         for bolt, noted in self._load(bolts).items():
-            games = sorted(
-                game for game in self._differing(noted) if any(self._store.find(bolt, game=game, batch=1))
-            )
+            games = sorted(game for game in self._differing(noted) if self._store.first(bolt, game=game))
             if games:
                 found[bolt] = games
         return found
@@ -64,7 +62,7 @@ class ExclusionNotes:
         for bolt, noted in self._load(bolts).items():
             games = dict(noted)
             for game in self._differing(noted):
-                is_first = not any(self._store.find(bolt, game=game, batch=1))
+                is_first = self._store.first(bolt, game=game) is None
                 games[game] = self._now.get(game, "") if is_first else SEVERAL
             games = {game: one for game, one in games.items() if one}
             if games != noted:

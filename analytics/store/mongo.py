@@ -183,12 +183,7 @@ class MongoStore(Store):
             )
 
     def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
-        # Every document has an area or is a total, and no part is either. This condition still uses the index.
-        first = sorted_by(collection)
-        wanted: Document = {first: {"$gt": ""}, **_between(search)}
-        wanted |= {name: value for name in ("area", "game") if (value := search.get(name)) is not None}
-        # Without ts, an index by area alone gives the order.
-        order = _keys((first,) if collection in self._without_ts else (first, "ts"))
+        wanted, order = self._wanted(collection, search)
         with (
             translated_errors(collection),
             self._readable(collection).find(
@@ -196,6 +191,20 @@ class MongoStore(Store):
             ) as cursor,
         ):
             yield from cursor
+
+    def first(self, collection: str, *fields: str, **search: Unpack[Search]) -> Document | None:
+        wanted, order = self._wanted(collection, search)
+        with translated_errors(collection):
+            return self._readable(collection).find_one(wanted, dict.fromkeys(fields, 1) or None, sort=order)
+
+    def _wanted(self, collection: str, search: Search) -> tuple[Document, list[tuple[str, int]]]:
+        """Return the filter and the order of a search."""
+        # Every document has an area or is a total, and no part is either. This condition still uses the index.
+        first = sorted_by(collection)
+        wanted: Document = {first: {"$gt": ""}, **_between(search)}
+        wanted |= {name: value for name in ("area", "game") if (value := search.get(name)) is not None}
+        # Without ts, an index by area alone gives the order.
+        return wanted, _keys((first,) if collection in self._without_ts else (first, "ts"))
 
     def rows(
         self, collection: str, fields: Sequence[str], *, game: str, **search: Unpack[AreaBounds]

@@ -182,6 +182,11 @@ class Store(ABC):
         Those of a collection of totals, which have no area, are sorted by game instead.
         """
 
+    def first(self, collection: str, *fields: str, **search: Unpack[Search]) -> Document | None:
+        """Return the first document that :meth:`find` would yield, or None. ``fields``: what is needed of it; all, if none is named."""
+        search["batch"] = 1
+        return next(self.find(collection, **search), None)
+
     def rows(
         self, collection: str, fields: Sequence[str], *, game: str, **search: Unpack[AreaBounds]
     ) -> Iterator[Document]:

@@ -227,6 +227,24 @@ def test_find_by_area_game_and_time(store: Store) -> None:
     assert sorted(one["ts"] for one in store.rows("loginday", ["ts"], game="dl", area="c")) == [100, 200, 300]
 
 
+def test_the_first_document_is_the_one_that_a_search_begins_with(store: Store) -> None:
+    store.ensure_indexes(["loginday"])
+    parts = [Write(f"a:100#{n}", {"part_of": "a:100", "part": n, "userlist": ["1"]}, None) for n in (1, 2)]
+    store.write("loginday", [*(area(id, ts) for id in "cba" for ts in (300, 100, 200)), *parts])
+    for wanted in (
+        {},
+        {"area": "b"},
+        {"game": "dl", "since": 101},
+        {"area": "c", "since": 250},
+        {"until": 50},
+    ):
+        begins = next(store.find("loginday", **wanted), None)
+        assert store.first("loginday", **wanted) == begins
+        named = store.first("loginday", "ts", **wanted)
+        assert named is begins is None or named["ts"] == begins["ts"]
+    assert store.first("nowhere") is None
+
+
 def test_starts_are_counted(store: Store) -> None:
     future = int(time.time()) + 10 * 86_400
     starts = [946_684_800, 1424361600, 1424361600 + 3600, 1424361600 + 9 * 86_400, future]

@@ -94,6 +94,6 @@ class EngineFeed(TimerFeed[BatchReader]):
         if hour is None or hour > self._first_hours.get(area, hour):
             return None
         self._first_hours[area] = hour
-        document = next(self._store.find(bolt, area=area, since=hour, batch=1), {})
+        document = self._store.first(bolt, "first_ts", area=area, since=hour) or {}
         first_ts = document.get("first_ts")
         return first_ts if isinstance(first_ts, int) else None

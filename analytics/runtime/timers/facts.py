@@ -291,7 +291,7 @@ class FactsReader:
     def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
         """Return the first day of which anything is stored, and one soon after the last, at most ``last``; None: nothing is stored."""
         zone = self._areas[area].zone
-        found = {name: next(self._store.find(name, area=area, batch=1), None) for name in SOURCES}
+        found = {name: self._store.first(name, "ts", area=area) for name in SOURCES}
         sources = [name for name, first in found.items() if first]
         days = [day_of(zone, first["ts"]) for first in found.values() if first]
         if not days:
@@ -308,8 +308,7 @@ class FactsReader:
         return min(days), high
 
     def _is_stored_since(self, sources: Iterable[str], area: str, ts: int) -> bool:
-        found = (self._store.find(name, area=area, since=ts, batch=1) for name in sources)
-        return any(next(some, None) for some in found)
+        return any(self._store.first(name, "ts", area=area, since=ts) for name in sources)
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
         if kind == "pay" and stem in self._whole:

@@ -93,9 +93,9 @@ class Starts:
     def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
-        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READ_FOR_STARTS)
-        stored = [next(some, {}) for some in found]
-        firsts = [one["first_ts"] for one in stored if "first_ts" in one]
+        since = opened or None
+        stored = [self._store.first(name, "first_ts", area=area, since=since) for name in READ_FOR_STARTS]
+        firsts = [one["first_ts"] for one in stored if one and "first_ts" in one]
         first = earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
         self.load([area])
         known = self._known[area]
