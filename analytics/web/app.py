@@ -54,8 +54,9 @@ def create_app(shown: Data) -> Flask:
     app.config.update(
         COMPRESS_MIMETYPES=PACKED,
         COMPRESS_LEVEL=3,
-        COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_ALGORITHM_STREAMING=["gzip"],  # brotli would keep all of a CSV back until its end
+        COMPRESS_ZSTD_LEVEL=1,  # a fifth of gzip's time, and fewer bytes
+        COMPRESS_ALGORITHM=["zstd", "br", "gzip"],
+        COMPRESS_ALGORITHM_STREAMING=["zstd", "gzip"],  # brotli would keep all of a CSV back until its end
     )
     Compress(app)
     return app

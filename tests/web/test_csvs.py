@@ -2,8 +2,9 @@
 
 import csv
 import io
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -20,6 +21,11 @@ from analytics.store.reading import Query
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
 from analytics.web.data import Data
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 # Texts that are no formula, with everything that has to be quoted.
 texts = st.just("") | st.text("b0 ,\"\r\n\t=é'", max_size=6).map("a".__add__)
@@ -68,11 +74,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     return a_month(tmp_path_factory.mktemp("data"), 1, 5).data
 
 
-def test_a_packed_csv_comes_as_it_is_read(data: Data) -> None:
+@pytest.mark.parametrize(
+    ("accepted", "packing", "unpacker"),
+    [
+        ("gzip, deflate, br", "gzip", lambda: zlib.decompressobj(31)),
+        ("gzip, deflate, br, zstd", "zstd", zstd.ZstdDecompressor),
+    ],
+)
+def test_a_packed_csv_comes_as_it_is_read(
+    data: Data, accepted: str, packing: str, unpacker: Callable[[], Any]
+) -> None:
     client = create_app(replace(data, reader=Payers(data, away=False))).test_client()
-    answer = client.get("/api/v1/payment/top.csv", headers={"Accept-Encoding": "gzip, deflate, br"})
-    assert answer.headers["Content-Encoding"] == "gzip"
-    unpack = zlib.decompressobj(31)
+    answer = client.get("/api/v1/payment/top.csv", headers={"Accept-Encoding": accepted})
+    assert answer.headers["Content-Encoding"] == packing
+    unpack = unpacker()
     text = b"".join(unpack.decompress(piece) for piece in islice(answer.response, 3))
     assert text.startswith(b"acct,area") and text.count(b"\n") < 20_000
     answer.close()
