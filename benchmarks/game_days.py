@@ -242,6 +242,11 @@ def _funnel(random: np.random.Generator, times: int, age: int) -> Iterator[tuple
     yield "", {"reg": reg, "steps": steps, "final": age > 9}
 
 
+def _revenue(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    gross, refunds = (int(random.poisson(mean) * times) for mean in (42_000, 2_000))
+    yield "", {"gross": gross / 100, "refunds": refunds / 100, "net": (gross - refunds) / 100}
+
+
 def _coins(random: np.random.Generator) -> Document:
     amount, count, gain_count, gain = (int(random.poisson(mean)) for mean in (60_000, 900, 300, 40_000))
     return {
@@ -319,6 +324,7 @@ DAYS: dict[str, Fields] = {
     "ltv": _ltv,
     "firstpay": _firstpay,
     "funnel": _funnel,
+    "revenueday": _revenue,
     "coinday": _coinday,
     "userlevel": _userlevel,
     "gamecopy": _gamecopy,
