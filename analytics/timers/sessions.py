@@ -112,7 +112,8 @@ def _stretches(
     ends = np.where(is_login, np.where(near, after, np.minimum(times + limit, end)), times)
     ways = np.where(is_login, np.where(near, np.where(before_login, BY_LOGIN, ENDED), BY_LIMIT), ENDED)
     if not over:
-        ways[is_login & ~near & (times + limit > times.max())] = OPEN
+        opened = is_login & ~near & (times + limit > times.max())
+        ways[opened], ends[opened] = OPEN, times[opened]
     there = is_login | (~paired & (seconds >= 0))
     return _Stretches(accts[there], begins[there], ends[there], ways[there].astype(np.uint8), before[there])
 
