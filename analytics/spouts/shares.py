@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from analytics.broker.wire import MOST_LINE_BYTES, Batch, BatchHeader, Part, number_of
@@ -131,7 +132,13 @@ def pairs(numbers: Sequence[int]) -> list[Pair]:
     ordered = sorted(numbers)
     if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):
         return [(ordered[0], ordered[-1])]
-    return list(Intervals.of(ordered))
+    found: list[Pair] = []
+    first = ordered[0] if ordered else 0
+    for last, n in pairwise(ordered):
+        if n != last + 1:
+            found.append((first, last))
+            first = n
+    return [*found, (first, ordered[-1])] if ordered else found
 
 
 def together(shares: Sequence[Share], source: str) -> Share:
