@@ -125,6 +125,9 @@ TOP = 20
 LAST_DAY = 90
 """The last day of a cohort that `ltv` shows."""
 
+_THROUGH = tuple(map(str, THROUGH))
+"""As documents name them: written once, not for each of tens of thousands."""
+
 FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
 """Amounts to look for the top accts above: the first of these that enough accts have paid."""
 
@@ -167,7 +170,7 @@ def ltv(look: Look) -> Iterator[LtvCohort]:
     else:
         rows: dict[date, list[list[float]]] = defaultdict(list)
         for document, day in look.documents("ltv", ["reg", "ltv"]):
-            curve = (document["ltv"].get(str(n), math.nan) for n in THROUGH)
+            curve = (document["ltv"].get(n, math.nan) for n in _THROUGH)
             rows[day].append([document["reg"], *curve])
         curves = {day: _added(np.array(some)) for day, some in rows.items()}
     for day, (size, values) in sorted(curves.items()):
