@@ -182,3 +182,10 @@ def test_a_number_may_be_on_the_page_of_a_bolt(arena: Arena, query: str) -> None
 def test_without_numbers_there_is_no_such_page(tmp_path: Path) -> None:
     client = an_arena(tmp_path, {}).app.test_client()
     assert client.get("/numbers").status_code == 404 and 'href="/numbers' not in client.get("/").text
+
+
+def test_the_page_of_numbers_that_name_none_has_a_title_in_every_language(arena: Arena) -> None:
+    client = arena.app.test_client()
+    for language, title in (("en", "Numbers"), ("zh", "指标")):
+        page = client.get(f"/numbers?lang={language}").text
+        assert f"<h1>{title}</h1>" in page and f"<span>{title}</span></a>" in page

@@ -26,8 +26,10 @@ from analytics.web.place import Place
 from analytics.web.tables import Table
 from analytics.web.translation import msg
 
-GROUP = "numbers"
+TITLE = msg("Numbers")
+"""What the configuration calls the page of numbers that name none."""
 
+GROUP = slug(TITLE)
 ICON = "M3 13L13 3M4.5 6.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM11.5 13.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"
 
 
