@@ -197,8 +197,10 @@ def _back(given: dict[str, str]) -> AnyResponse:
     return redirect(with_language(local_address(given.pop("back", "/"))), 303)
 
 
-def _taken(kind: type[msgspec.Struct], take: Callable[[Any], msgspec.Struct]) -> Response:
-    """Take an entry as JSON; answer with it, as it is stored."""
+def _taken(kind: type[msgspec.Struct], name: str) -> Response:
+    """Take an entry as JSON, of those who may; answer with it, as it is stored."""
+    require, take = TAKING[name]
+    require()
     return json_answer(take(_body(kind)), 201)
 
 
@@ -214,9 +216,11 @@ def _removed_by_form(remove: Callable[[str], None], id: str) -> AnyResponse:
     return _back(request.form.to_dict())
 
 
-TAKING: dict[str, Callable[[Any], msgspec.Struct]] = {
-    "annotations": _annotate_by, "views": _save, "links": _share
+TAKING: dict[str, tuple[Callable[[], Data], Callable[[Any], msgspec.Struct]]] = {
+    "annotations": (_annotating, _annotate_by), "views": (_persons, _save), "links": (_persons, _share)
 }  # fmt: skip
+"""What takes each, and before that what refuses others than those who may."""
+
 REMOVING = {
     "annotations": _remove_annotation, "views": _remove_view, "links": _revoke_link, "tokens": _revoke_token
 }  # fmt: skip
@@ -229,7 +233,7 @@ for _name, _remove in REMOVING.items():
 for _one in OPERATIONS:
     _name = _one.path.split("/")[1]
     _do: Callable[..., Response] = (
-        partial(_taken, _one.takes, TAKING[_name]) if _one.takes else partial(_removed, REMOVING[_name])
+        partial(_taken, _one.takes, _name) if _one.takes else partial(_removed, REMOVING[_name])
     )
     _path = f"{ROOT}{_one.path}".replace("{id}", "<id>")
     forms.add_url_rule(_path, f"{_one.method}_{_name}", _do, methods=[_one.method])

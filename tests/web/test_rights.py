@@ -155,6 +155,13 @@ def test_only_who_sees_everything_makes_tokens(app: Flask) -> None:
     assert app.test_client().get("/api/v1/overview", headers=asked).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["annotations", "views", "links"])
+def test_who_may_not_enter_anything_hears_that_and_not_what_is_wrong_with_it(app: Flask, path: str) -> None:
+    sent = {"data": b"{", "content_type": "application/json"}
+    answer = app.test_client().post(f"/api/v1/{path}", headers=token(app), **sent)
+    assert answer.status_code == 403 and "API token" in answer.json["error"]
+
+
 def test_the_audit_log_says_who_fetched_what(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     ann, shown = as_user(app, "ann"), app.extensions["analytics"]
     ann.get(f"/api/v1/accts/active.csv?game=dl&{SPAN}")
