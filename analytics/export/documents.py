@@ -48,7 +48,8 @@ def export_documents(
 ) -> Iterator[Exported]:
     """Write what documents say now where the target does not have it; yield each file once it is there."""
     for collection in (*collections(bolts), *totals(bolts)):
-        dropped = database[POSITIONS].find_one({"_id": f"dropped:{collection}"}) or {}
+        with translated_errors(POSITIONS):
+            dropped = database[POSITIONS].find_one({"_id": f"dropped:{collection}"}) or {}
         for part, versions in _parts(database, collection, bolts):
             note = part.name.replace("documents.parquet", "_note.json")
             exported = target.json(note)

@@ -21,13 +21,14 @@ from journaled import DAYS, FIRST, Journaled, journaled
 
 from analytics.bolts import BOLTS
 from analytics.cli.export import export
-from analytics.config import Config
+from analytics.config import Config, MongoDB
 from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.export.columns import collections, unfolded
 from analytics.export.target import Target
 from analytics.store import Write, open_store
+from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 5 if THOROUGH else 2
@@ -282,6 +283,13 @@ def test_one_export_at_a_time_writes_to_a_folder(world, tmp_path):
 def test_a_target_that_nothing_can_write_to(url, reason):
     with pytest.raises(AnalyticsError, match=reason):
         Target(url)
+
+
+def test_a_store_that_is_away_ends_an_export_with_what_to_do(tmp_path):
+    away = MongoDB(f"mongodb://127.0.0.1:{free_ports(1)[0]}/?serverSelectionTimeoutMS=100")
+    config = Config(data=tmp_path / "data", mongodb=away)
+    with pytest.raises(Unavailable, match="Check that it runs"):
+        exported(config, tmp_path / "there", "--only", "documents")
 
 
 def test_without_fsspec_the_error_says_what_to_install(tmp_path, monkeypatch):
