@@ -100,5 +100,6 @@ class KnownRoles(Database):
     def _number(self, area: str) -> int:
         if area not in self._numbers:
             self.rows("INSERT INTO areas (id, newest, full_at) VALUES (?, 0, 0)", area)
-            ((self._numbers[area],),) = self.rows("SELECT last_insert_rowid()")
+            (row,) = self.rows("SELECT number FROM areas WHERE id = ?", area)
+            self._numbers[area] = row[0]
         return self._numbers[area]

@@ -146,7 +146,8 @@ class AcctFacts(HourlyFacts):
         if not some:
             return none
         accts = [self._translate(area, scope.pool, one[0]) for area, one in some]
-        return type(none)(*map(np.concatenate, (accts, *zip(*(one[1:] for _, one in some), strict=True))))
+        others = zip(*(one[1:] for _, one in some), strict=True)
+        return type(none)(np.concatenate(accts), *map(np.concatenate, others))
 
 
 class SessionFacts(AcctFacts):
