@@ -45,7 +45,6 @@ def configuration(
         tables.append(("store", {"port": suite.ports + 3, "engine": suite.store}))
         if suite.engine:
             tables.append(("engine", dict(suite.engine)))
-        # A day of the game passes in a moment: what was added up is old soon.
         tables.append(("dashboard", {"port": suite.dashboard}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}
     if token_env:
