@@ -278,9 +278,10 @@ def _kind(source: Source, key: str) -> Iterator[str]:
         yield f'{key}.{needed}: expected a value, as kind is "{source.kind}", found none'
     for field in msgspec.structs.fields(Source):
         kinds = [kind for kind, keys in SOURCE_KINDS.items() if field.name in keys]
-        changed = bool(kinds) and getattr(source, field.name) != field.default
-        if field.name == "headers":
-            changed = bool(source.headers)
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        changed = bool(kinds) and getattr(source, field.name) != default
         if changed and field.name not in allowed:
             yield f'{key}.{field.name}: expected only where kind is {" or ".join(kinds)}, got kind "{source.kind}"'
     for name in ("url", "rotated_url", "proxy"):

@@ -16,6 +16,7 @@ from analytics.config import (
     Source,
     areas,
     catalogue,
+    checks,
     excluded,
     fingerprint,
     load,
@@ -24,6 +25,7 @@ from analytics.config import (
 from analytics.config.checks import unset_variables
 from analytics.config.reading import CHECKOUT, NOT_KEYS, find
 from analytics.config.section import Section
+from analytics.config.sections import SOURCE_KINDS
 from analytics.errors import ConfigError
 
 AREA = "549140c8dbdb67794fc0fa3b"
@@ -283,6 +285,18 @@ SEGMENT_FAULTS = {
 def test_a_fault_is_named(tmp_path: Path, text: str, expected: str) -> None:
     told = refusal(tmp_path, text)
     assert f"{tmp_path / 'analytics.toml'}: {expected}" in told
+
+
+def test_a_key_of_a_kind_of_ones_own_may_be_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(Source, frozen=True, kw_only=True):
+        command: list[str] = []
+
+    monkeypatch.setattr(checks, "Source", Own)
+    monkeypatch.setattr(checks, "SOURCE_KINDS", {**SOURCE_KINDS, "command": ("command",)})
+    file, other = Own(name="a", kind="file", path="x"), Own(name="b", kind="command", command=["tail"])
+    assert [*checks._kind(file, "file"), *checks._kind(other, "other")] == []
+    (wrong,) = checks._kind(Own(name="a", kind="file", path="x", command=["tail"]), "file")
+    assert wrong == 'file.command: expected only where kind is command, got kind "file"'
 
 
 @pytest.mark.parametrize(
