@@ -108,10 +108,14 @@ class Chart:
         """Whether it is about days, or the hours of one."""
         return self.x in ("day", "hour")
 
+    @property
+    def rows_field(self) -> str:
+        """The field of an answer that has its rows, if :attr:`rows` does not make them."""
+        return {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
+
     def rows_of(self, answer: Any) -> Sequence[Any]:
         """Return the rows that an answer has for it."""
-        field = {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
-        found: Sequence[Any] = self.rows(answer) if self.rows else getattr(answer, field)
+        found: Sequence[Any] = self.rows(answer) if self.rows else getattr(answer, self.rows_field)
         return found
 
 

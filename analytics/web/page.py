@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from analytics.errors import AnalyticsError
 from analytics.web.charts import Chart, ChartOverlay, Show, content, has_values, labels
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
@@ -108,6 +109,15 @@ class DashboardPage:
     has_filter: bool = True
     menu: str = ""
     has_segments: bool = False
+
+    def __post_init__(self) -> None:
+        fields = self.answer.__struct_fields__
+        for chart in self.charts:
+            if chart.rows is None and chart.rows_field not in fields:
+                raise AnalyticsError(
+                    f'page {self.name}: the chart "{chart.name}" by {chart.x_field} draws the field "{chart.rows_field}" of the answer, but '
+                    f"{self.answer.__name__} has {', '.join(fields)}; name one like the other, or give the chart rows=…"
+                )
 
     @property
     def path(self) -> str:

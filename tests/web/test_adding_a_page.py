@@ -6,7 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
+
+from analytics.errors import AnalyticsError
+from analytics.web.charts import Chart, Series
+from analytics.web.page import Panel
+from analytics.web.pages.overview import PAGE
 
 ROOT = Path(__file__).parents[2]
 ASKED = """
@@ -57,3 +65,11 @@ def test_the_example_is_a_page(tmp_path: Path) -> None:
     assert options[-1]["name"] == "least" and options[-1]["schema"]["anyOf"][0]["maximum"] == 1_000_000
     assert '<a href="/roles">' in overview
     assert refused == 400 and "least: expected a whole number" in reason
+
+
+def test_a_chart_without_rows_is_refused_where_the_page_is_declared() -> None:
+    chart = Chart("bymap", "Maps", "map", (Series("captures", "Captures"),))
+    with pytest.raises(
+        AnalyticsError, match=r'page overview: the chart "bymap" by map draws the field "bymap".* has .*days'
+    ):
+        replace(PAGE, panels=(Panel(PAGE.tables[0], chart),))
