@@ -37,7 +37,7 @@ def restore(config: Config, folder: Path, report: Callable[[str], None]) -> Cont
         Unavailable: the database does not answer.
     """
     contents = verified(folder)
-    report(f"{len(contents.files):,} files of the backup are as they were written")
+    report(f"checked {len(contents.files):,} files of the backup: all are as they were written")
     data = config.data.absolute()
     marker = data / RESTORING
     interrupted = marker.exists()

@@ -188,8 +188,8 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     out = console()
     out.print(table)
     total = counts.total()
-    corrected = "would change" if wanted.dry else "were corrected"
-    what = f"{total:,} documents {corrected}" if total else "nothing to correct"
+    corrected = "would change" if wanted.dry else "was corrected" if total == 1 else "were corrected"
+    what = f"{some(total, 'document')} {corrected}" if total else "nothing to correct"
     for text, count in sorted(outcome.dropped.items()):
         dropped = f"dropped by documents.keep_days, and not derived again: {text}, in {some(count, 'area')}"
         out.print(dropped, highlight=False)
@@ -200,7 +200,7 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     if outcome.dated:
         got = "would get" if wanted.dry else "got"
         out.print(f"{outcome.dated:,} documents that no journal covers {got} their dates", highlight=False)
-    out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
+    out.print(f"{some(outcome.lines, 'line')} of {some(outcome.files, 'journal')}: {what}", highlight=False)
 
 
 def _report_problems(outcome: RebuildResult) -> None:

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -238,7 +239,9 @@ def _short(local: Zone, name: str, value: Any, in_parts: bool) -> str:
         return _cut(items) + (" …" if in_parts or len(value) > ITEMS_SHOWN else "")
     if isinstance(value, dict):
         return _cut(_encoder.encode(value).decode())
-    return f"{value:%Y-%m-%d %H:%M:%S}" if name == "updated" and value else str(value)
+    if isinstance(value, datetime):
+        return f"{local.local(int(value.timestamp())):%Y-%m-%d %H:%M:%S}"
+    return str(value)
 
 
 def _cut(text: str) -> str:

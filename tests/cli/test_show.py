@@ -147,6 +147,7 @@ def test_the_table_is_short_and_tells_local_time(config: Config) -> None:
     assert [cell.strip() for cell in row.split("│")[1:-1]] == [
         "wsdx", BERLIN, "7", "2015-01-08 00:00", "25", "acct 20, acct 21, acct 22 …", "[bold]", "", '{"k":1.5}',
     ]  # fmt: skip
+    assert "│ 2015-01-09 08:00:00 │" in next(line for line in done.stdout.splitlines() if SHANGHAI in line)
     assert "_at" not in done.stdout and "parts" not in done.stdout
 
 
