@@ -34,7 +34,7 @@ PLAY = ["gamecopy", "mainline", "shop"]
     "--mapped", is_flag=True, help="Have the suite read the lines as another game writes them, by a mapping."
 )
 def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool, mapped: bool) -> None:
-    """Measure the end_to_end."""
+    """Measure lines a second from a log file to the last document, beside a bare loop in memory."""
     work = folder or Path(tempfile.mkdtemp(prefix="throughput-"))
     work.mkdir(parents=True, exist_ok=True)
     source = work / "lines.log"
