@@ -12,7 +12,7 @@ from analytics.config import Config, Source
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
 from analytics.spouts.httpclient import FAILURES, open_session, reason
-from analytics.spouts.mapping.sample import outcomes, sample_of, used
+from analytics.spouts.mapping.sample import left_out, outcomes, sample_of, used
 from analytics.spouts.sources.matching import hidden_by, matching, refusal
 from analytics.store.probe import Finding, Grade
 from analytics.system import ports
@@ -90,6 +90,8 @@ def _sample(source: Source, config: Config) -> Iterator[Finding]:
     grade = Grade.OK if not bad else Grade.WARNING if good else Grade.ERROR
     advice = f"; `bin/analytics try {source.name}` shows them" if bad or not good else ""
     yield Finding(grade if good or bad else Grade.WARNING, f"{sample.where}: {used(found)}{advice}")
+    if lost := left_out(found):
+        yield Finding(Grade.WARNING, f"{sample.where}: {lost}")
 
 
 def _log(source: Source) -> list[Finding]:

@@ -13,7 +13,16 @@ from analytics.config import Catalogue, Config, Source, areas, catalogue
 from analytics.config.unquoted import unquoted
 from analytics.core.areas import Areas
 from analytics.errors import AnalyticsError
-from analytics.spouts.mapping.sample import LINES, Outcome, Sample, outcomes, sample_of, sample_of_file, used
+from analytics.spouts.mapping.sample import (
+    LINES,
+    Outcome,
+    Sample,
+    left_out,
+    outcomes,
+    sample_of,
+    sample_of_file,
+    used,
+)
 from analytics.spouts.mapping.suggest import suggest
 from analytics.spouts.sources.matching import matching
 
@@ -53,7 +62,7 @@ def try_lines(config: Config, what: str, count: int, mapping: str) -> None:
         _print(out, one, areas(config), bolts)
     how = f"by the mapping of {name}" if source and source.format else "as lines of the documented shape"
     out.print(f"{escape(sample.where)}, {how}: {escape(used(found))}.", soft_wrap=True)
-    for warning in unquoted(config):
+    for warning in filter(None, (left_out(found), *unquoted(config))):
         out.print(f"[yellow]Warning:[/yellow] {escape(warning)}.", soft_wrap=True)
     if not any(one.record for one in found) or (
         source is None and all(_uncounted(bolts, one) for one in found)

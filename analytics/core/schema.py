@@ -152,6 +152,15 @@ class Schema:
         return self.complete and names == [("acct", Kind.TEXT, 1, LONGEST_NAME, True)]
 
     @cached_property
+    def absent_if_empty(self) -> frozenset[str]:
+        """The fields that need not be there, and that no empty text can be."""
+        optional = {field.name for field in self.fields if not field.required}
+        declared = [one for kind in self.types for one in msgspec.structs.fields(payload_of(kind) or kind)]
+        return frozenset(
+            one.encode_name for one in declared if one.encode_name in optional and not _takes_empty(one.type)
+        )
+
+    @cached_property
     def _decoders(self) -> "list[msgspec.json.Decoder[Any]]":
         return [msgspec.json.Decoder(kind) for kind in self.types]
 
@@ -267,6 +276,15 @@ def schema(topic: str, kinds: Iterable[type]) -> Schema:
     # Where no field has to be there, the fields do not say whether ``data`` is.
     complete &= not topic.startswith(GAMELOG) or any(field.required for field in fields.values())
     return Schema(types, tuple(fields.values()), complete)
+
+
+def _takes_empty(kind: Any) -> bool:
+    """Return whether an empty text is a value of a type."""
+    try:
+        msgspec.convert("", kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _both(one: Field, other: Field) -> Field:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from analytics.config import Mapped
 from analytics.testing.lines import LineGenerator, Pool
-from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
+from analytics.testing.mapped import SECTIONS, TABLES, MappedLines, MappedPaths
 from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths, JournalPaths
 
 FEW_LINES, MOST_LINES = 8, 60
@@ -73,7 +73,7 @@ def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], No
     until = time.monotonic() + seconds
     sources: list[tuple[Paths, Iterator[list[Chunk]]]] = [(DecodingPaths(), groups(seed))]
     sources.append((JournalPaths(), journal_groups(seed)))
-    sources += [(MappedPaths(section), mapped_groups(seed, section)) for section in SECTIONS]
+    sources += [(MappedPaths(section), mapped_groups(seed, section)) for section in (*SECTIONS, *TABLES)]
     for paths, made in cycle(sources):
         chunks = next(made)
         what = paths.disagreement(*chunks)

@@ -51,6 +51,19 @@ SECTIONS = (
     ),
 )  # fmt: skip
 """Of each, compiled code reads regular lines."""
+COLUMNS = ["time", "event", "uid", "delta", "why", "item", "num", "price", "spent", "server"]
+_TABLE: dict[str, Any] = {
+    "time": TimeSection(field="time", format="unix"), "event": "event", "area": FieldSection(field="server", values={"9": AREA}),
+    "events": EVENTS | {"login": "logout_logcount"}, "fields": {"acct": "uid", "amount": "delta", "reason": "why", "seconds": "spent"},
+}  # fmt: skip
+TABLES = (
+    Mapped(format="csv", columns=COLUMNS, **_TABLE),
+    Mapped(format="logfmt", **_TABLE),
+    Mapped(
+        format="regex", pattern="^" + r"\|".join(f"(?P<{name}>[^|]*)" for name in COLUMNS) + "$", **_TABLE
+    ),
+)
+"""Lines without types, whose values may be empty."""
 KEYS = [
     *("time", "event", "uid", "who", "params", "why", "delta", "server"),
     *("at", "item", "id", "acct", "amount", "a.b"),
@@ -86,7 +99,20 @@ class MappedLines(LineGenerator):
         record["at"] = {"time": record["time"], "n": 1}
         if draw.random() < 0.2:
             record = dict(draw.sample(list(record.items()), len(record)))
-        return msgspec.json.encode(record)
+        return msgspec.json.encode(record) if self._section.format == "json" else self._cells(record)
+
+    def _cells(self, record: dict[str, Any]) -> bytes:
+        """Return a line of a table; nearly half of its lines have empty cells."""
+        cells = {name: str(record.get(name, "")) for name in COLUMNS} | {
+            "spent": str(self._draw.randint(0, 50))
+        }
+        if self._draw.random() < 0.4:
+            cells |= dict.fromkeys(
+                self._draw.sample(["spent", "spent", "why", "num", "price", "delta", "uid"], 2), ""
+            )
+        if self._section.format == "logfmt":
+            return " ".join(f"{name}={value}" for name, value in cells.items()).encode()
+        return ("," if self._section.format == "csv" else "|").join(cells.values()).encode()
 
     def _time(self) -> object:
         assert self._section.time is not None

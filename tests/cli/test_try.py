@@ -150,6 +150,25 @@ def test_a_table_is_tried_by_the_newest_header_as_the_spout_reads_it(tmp_path: P
     assert "2 of the first 4 lines would be used, 2 skipped" in finding.text
 
 
+def test_a_field_whose_name_is_taken_is_said_to_be_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    log = written(tmp_path, ['{"at": 1795773600, "uid": 7, "why": "shop", "amount": "7", "acct": null, "gems": {"delta": 5}}',
+                             '{"at": 1795773600, "uid": 7, "why": "shop", "gems": {"delta": -2}}'])  # fmt: skip
+    text = (
+        '[games.mine.areas.s1]\nplat = "1"\n[[gamelog.sources]]\nname = "game"\nkind = "file"\n'
+        f'path = "{log}"\nformat = "json"\narea = "s1"\nopcode = "yuanbao_logchange"\n'
+        'time = { field = "at", format = "unix" }\nfields = { acct = "uid", reason = "why", amount = "gems.delta"%s }\n'
+    )
+    file.write_text(text % "")
+    lost = "the log's own field amount is left out, as the mapping gives this name to another field; to keep it, map it, too: "
+    assert f'Warning: {lost}log_amount = "amount" in fields.' in call("--config", file, "try", "game").output
+    _, finding = _sample(load(file).gamelog.sources[0], load(file))
+    assert finding.grade is Grade.WARNING and lost in finding.text
+    file.write_text(text % ', log_amount = "amount"')
+    done = call("--config", file, "try", "game").output
+    assert '"log_amount": "7"' in done and "left out" not in done
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

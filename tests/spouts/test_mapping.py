@@ -14,11 +14,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needed import need_compiled
 
-from analytics.config import EventSection, FieldSection, Mapped, TimeSection
+from analytics.config import (
+    AreaSection,
+    Config,
+    EventSection,
+    FieldSection,
+    Game,
+    GamelogSection,
+    Mapped,
+    Source,
+    TimeSection,
+)
+from analytics.config.bolt_sections import BoltSection
 from analytics.core.areas import Area, Areas
 from analytics.core.compiled import COMPILED
 from analytics.core.periods import zone
 from analytics.errors import RecordError
+from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.compiled import LineMapping
 from analytics.spouts.mapping.lines import convert, plain_journal
 from analytics.spouts.rules import Rules
@@ -180,6 +192,62 @@ def test_lines_that_match_nothing_can_be_skipped_and_numbers_stay_those_of_lines
     assert sorted(records_of([share])) == [f"{SOURCE}:11", f"{SOURCE}:14"]
     assert not share.bad
     assert not convert(b"starting\n\n", SOURCE, 15, rules(one), NOW)
+
+
+EMPTY_CELLS = [
+    ("csv", {"columns": ["time", "event", "uid", "spent", "why"]}, "2026-11-28 08:00:05,{},{},{},", "cell"),
+    ("logfmt", {}, 'time="2026-11-28 08:00:05" event={} uid={} spent={} why=', "value"),
+    (
+        "regex",
+        {"pattern": r"^(?P<time>[^|]+)\|(?P<event>\w+)\|(?P<uid>\w*)\|(?P<spent>\d*)\|(?P<why>\w*)$"},
+        "2026-11-28 08:00:05|{}|{}|{}|",
+        "value",
+    ),
+]
+
+
+@pytest.mark.parametrize(("format", "keys", "line", "what"), EMPTY_CELLS)
+def test_an_empty_cell_says_nothing_unless_it_is_a_text(
+    format: str, keys: dict[str, object], line: str, what: str
+) -> None:
+    one = mapping(
+        format,
+        fields={"acct": "uid", "seconds": "spent", "amount": "spent", "reason": "why"},
+        events={"out": "logout_logcount", "coins": "yuanbao_logchange"},
+        **keys,
+    )
+    lines = [("out", "7", ""), ("out", "7", "60"), ("coins", "7", "60"), ("coins", "7", ""), ("out", "", "")]
+    chunk = "".join(line.format(*cells) + "\n" for cells in lines).encode()
+    (share,) = convert(chunk, SOURCE, 1, rules(one), NOW)
+    data = [record["data"] for record in records_of([share]).values()]
+    assert data[0] == {"acct": "7", "amount": "", "reason": ""}
+    assert data[1:] == [{"acct": "7", "seconds": 60, "amount": 60, "reason": ""}] * 2
+    assert [bad.reason for bad in share.bad] == [
+        f"spent (as amount): expected int, got nothing: its {what} is empty",
+        f"uid (as acct): expected 1 to 200 characters, got nothing: its {what} is empty",
+    ]
+    again = convert(b"\n".join(share.journaled()) + b"\n", SOURCE, 9, rules(one, journal=True), NOW)
+    assert records_of(again) == records_of([share])
+
+
+def test_what_own_bolts_and_games_say_of_empty_cells() -> None:
+    tables = {
+        "pvp": {"reads": "pvp_log", "fields": {"gold": "int?", "won": "flag?", "note": "text?", "seconds": "text?"},
+                "measures": {"gold": {"sum": "gold"}, "wins": {"count": {"where": "won and note == '' and seconds == ''"}}}},
+    }  # fmt: skip
+    source = Source(
+        name="log", kind="file", path="x", format="csv", columns=["time", "event", "gold", "won", "note", "seconds"],
+        area="s1", time=TIME, event="event",
+    )  # fmt: skip
+    config = Config(
+        games={"dl": Game(areas={"s1": AreaSection(plat="1")}, opcodes={"fight": "pvp_log"})},
+        gamelog=GamelogSection(sources=[source]),
+        bolts=msgspec.convert(tables, type=dict[str, BoltSection]),
+    )
+    line = b"2026-11-28 08:00:05,%b,,,,\n"
+    (share,) = convert(line % b"pvp_log" + line % b"fight", SOURCE, 1, rules_of(config, "log"), NOW)
+    assert not share.bad
+    assert [one["data"] for one in records_of([share]).values()] == [{"note": "", "seconds": ""}] * 2
 
 
 @pytest.mark.parametrize("amount", ["-30", -30, -30.0, "-30.0", " -30 ", "-30."])

@@ -1,7 +1,7 @@
 """One configuration section becomes one mapping: from a source's own line to the record that it stands for. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -28,14 +28,32 @@ def kinds_of(schemas: Mapping[str, Schema]) -> dict[str, Kind]:
     return {name: kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
 
 
+def absent_of(
+    schemas: Mapping[str, Schema], opcodes: Iterable[Mapping[str, str]] = ()
+) -> dict[str, frozenset[str]]:
+    """Return by op code the fields that are absent where a table's cell is empty. ``opcodes``: of games, their own op codes to the suite's."""
+    found = {
+        topic.removeprefix(GAMELOG): schema.absent_if_empty
+        for topic, schema in schemas.items()
+        if topic.startswith(GAMELOG)
+    }
+    nothing = frozenset[str]()
+    for codes in opcodes:
+        for own, code in codes.items():
+            found[own] = found.get(own, nothing) | found.get(code, nothing)
+    return found
+
+
 KINDS: Mapping[str, Kind] = kinds_of(SCHEMAS)
 """Of the fields that the built-in bolts read."""
+_ABSENT: Mapping[str, frozenset[str]] = absent_of(SCHEMAS)
 
 
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.0*)?\s*")
 _FRACTION = re.compile(r"\s*[+-]?[0-9]{1,19}\.[0-9]{1,19}\s*")
 _REASON = re.compile(r"\$\.(?:data\.)?(\w+)(?=[:.\[])")
 _MOST_EXACT = 2**53
+_EMPTY = ', got ""'
 _encode = msgspec.json.encode
 
 
@@ -53,11 +71,21 @@ class LineMapping:
         fields: takes a line, and the first line of its log, apart into its own fields.
     """
 
-    def __init__(self, name: str, section: Mapped, zone: str, kinds: Mapping[str, Kind] = KINDS) -> None:
-        """``name``: the source's; ``zone``: of its times, where they have none and the section names none; ``kinds``: of fields."""
+    def __init__(
+        self,
+        name: str,
+        section: Mapped,
+        zone: str,
+        kinds: Mapping[str, Kind] = KINDS,
+        absent: Mapping[str, frozenset[str]] = _ABSENT,
+    ) -> None:
+        """``name``: the source's; ``zone``: of its times, where they have none and the section names none; ``kinds``: of fields;
+        ``absent``: by op code, fields that are absent where an empty text stands for them."""
         assert section.time is not None
         self.name = name
         self._kinds = kinds
+        # JSON says nothing by leaving a field out, or by null.
+        self._absent = absent if section.format != "json" else {}
         self.needs_header = section.format == "csv" and not section.columns
         self.keeps_json = section.format == "json" and not section.prefix
         self.is_text = section.format != "json"
@@ -65,7 +93,6 @@ class LineMapping:
         self.section = section
         self.fields = parser(section)
         self._seconds = seconds(section.time, zone)
-        self._nested = section.format == "json"
         self._events = {
             own: event if isinstance(event, EventSection) else EventSection(code=event)
             for own, event in section.events.items()
@@ -113,10 +140,22 @@ class LineMapping:
             value = self._look(found, own)
             if value is not None:
                 data[name] = value
+        for name in self._absent.get(event.code, ()):
+            if data.get(name) == "":
+                del data[name]
         data |= event.set
         for name in data.keys() & self._kinds.keys():
             data[name] = _as(self._kinds[name], data[name])
         return _encode({"op": {"code": event.code}, "area": area, "ts": ts, "data": data})[1:-1]
+
+    def left_out(self, line: bytes, header: str = "") -> list[str]:
+        """Return the line's own fields that are nowhere in its record, as each has the name of a field that is read from another one."""
+        try:
+            found = self.fields(line, header) or {}
+        except RecordError:
+            return []
+        kept = {*self._needed, *self.section.fields.values()}
+        return sorted(name for name in self.section.fields.keys() - kept if found.get(name) is not None)
 
     def _check_header(self, header: str) -> None:
         """Raise RecordError if the first line of a log is no header, as that of a log that was truncated: it may be a record."""
@@ -153,6 +192,9 @@ class LineMapping:
 
     def reason(self, reason: str) -> str:
         """Return why a record can't be used in terms of the line: the name of its own field first."""
+        if self.is_text and reason.endswith(_EMPTY):
+            what = "cell" if self.section.format == "csv" else "value"
+            reason = f"{reason.removesuffix(_EMPTY)}, got nothing: its {what} is empty"
         match = _REASON.match(reason)
         if match is None:
             return reason
@@ -188,7 +230,7 @@ class LineMapping:
         return value
 
     def _look(self, found: Record, name: str) -> object:
-        if not self._nested:
+        if self.is_text:
             return found.get(name)
         value: Any = found
         for part in name.split("."):
@@ -200,11 +242,12 @@ def line_mappings(config: Config, schemas: Mapping[str, Schema]) -> dict[str, Li
     """Return the mapping of each source that has one, by its name. ``schemas``: what bolts read, by topic."""
     # What the built-in bolts read is read as before, whatever others call by the same name.
     known, kinds = areas(config), {**kinds_of(schemas), **KINDS}
+    absent = absent_of(schemas, [game.opcodes for game in config.games.values()])
     found = {}
     for source in config.gamelog.sources:
         if source.format:
             zone = known[source.area].zone.name if isinstance(source.area, str) else config.timezone
-            found[source.name] = LineMapping(source.name, source, zone, kinds)
+            found[source.name] = LineMapping(source.name, source, zone, kinds, absent)
     return found
 
 

@@ -32,13 +32,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a line becomes: a record, or why it can't be one; neither where it is skipped."""
+    """What a line becomes: a record, or why it can't be one; neither where it is skipped.
+
+    ``left_out``: fields of the line that the record lacks, as a mapped one has the name of each.
+    """
 
     n: int
     line: bytes
     record: msgspec.Raw | None = None
     topic: str = ""
     reason: str = ""
+    left_out: Sequence[str] = ()
 
     @property
     def skipped(self) -> bool:
@@ -86,12 +90,12 @@ def outcomes(config: Config, sample: Sample, name: str, game: str = "") -> list[
     """Return what each line becomes by the mapping of the configured source ``name``; without one, as it is."""
     rules = rules_of(config, name, game)
     header = ""
-    mapping = rules.mapping if rules.mapping is not None and rules.mapping.needs_header else None
-    if mapping is not None and sample.lines:
+    mapping = rules.mapping
+    if mapping is not None and mapping.needs_header and sample.lines:
         header = header_of(sample.lines[0])
     found = []
     for n, line in enumerate(sample.lines, 1):
-        if mapping is not None:
+        if mapping is not None and mapping.needs_header:
             header = mapping.header_in(header_of(line).encode(), header) or header
         shares = convert(line + b"\n", _SOURCE, n, rules, int(time.time()), header)
         share = shares[0] if shares else None
@@ -99,7 +103,8 @@ def outcomes(config: Config, sample: Sample, name: str, game: str = "") -> list[
             found.append(Outcome(n, line, reason=share.bad[0].reason))
         elif share is not None and share.ns:
             ((topic, lines),) = share.topics.items()
-            found.append(Outcome(n, line, msgspec.Raw(lines.body), topic))
+            left_out = mapping.left_out(line, header) if mapping is not None else ()
+            found.append(Outcome(n, line, msgspec.Raw(lines.body), topic, left_out=left_out))
         else:
             found.append(Outcome(n, line))
     return found
@@ -111,6 +116,22 @@ def used(found: Sequence[Outcome]) -> str:
     text = f"{len(found) - len(bad) - skipped} of the first {len(found)} lines would be used"
     text += f", {skipped} skipped" if skipped else ""
     return text + (f", {len(bad)} rejected: {bad[0].reason}" if bad else "")
+
+
+def left_out(found: Sequence[Outcome]) -> str:
+    """Say which fields of some lines their records lack, and how to keep them; "" where there are none."""
+    names = sorted({name for one in found for name in one.left_out})
+    if not names:
+        return ""
+    which, be, these, them = (
+        ("field", "is", "this name to another field", "it")
+        if len(names) == 1
+        else ("fields", "are", "these names to other fields", "them")
+    )
+    return (
+        f"the log's own {which} {', '.join(names)} {be} left out, as the mapping gives {these}; to keep {them}, map {them}, too: "
+        f'log_{names[0]} = "{names[0]}" in fields'
+    )
 
 
 def _of_url(source: Source, timeout: float) -> Sample:
