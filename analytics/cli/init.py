@@ -55,7 +55,7 @@ def init(file: Path, log: str, game: str, area: str, plat: str, timezone: str) -
 
 
 def _mapping(sample: Sample, area: str, timezone: str) -> str:
-    found = suggest(sample.lines, area, timezone)
+    found = suggest(sample.lines, [area], timezone)
     if found is None:
         raise AnalyticsError(
             f"{sample.where}: expected JSON, logfmt, CSV, or lines that begin with a time, got other lines; write a mapping "

@@ -124,7 +124,7 @@ def bolts_of(bolts: Catalogue, topic: str) -> Iterator[str]:
 def _suggest(out: Console, config: Config, sample: Sample, name: str) -> None:
     """Suggest a table, or where there is the one of the source ``name``, what it has to say."""
     there = areas(config)
-    found = suggest(sample.lines, next(iter(there), "s1"), config.timezone)
+    found = suggest(sample.lines, [*there] or ["s1"], config.timezone)
     if found is None:
         out.print(
             "The lines look like no format that is known. See docs/how-to/foreign-logs.md.", soft_wrap=True

@@ -86,15 +86,39 @@ def test_init_keeps_lines_of_the_documented_shape_without_a_mapping(tmp_path: Pa
 
 
 def test_a_csv_without_names_is_suggested_with_columns_to_name() -> None:
-    found = suggest([line.encode() for line in LOGS["columns"]], "s1", "UTC")
+    found = suggest([line.encode() for line in LOGS["columns"]], ["s1"], "UTC")
     assert found is not None
     assert found.keys["columns"] == ["column1", "column2", "column3", "column4"]
     assert found.keys["time"] == {"field": "column1", "format": "unix_ms"}
     assert any("account" in note for note in found.notes)
 
 
+def suggested(areas: list[str], servers: list[str], shards: list[str]) -> tuple[dict[str, object], str]:
+    """Return what is suggested for lines that say where they are from in two fields."""
+    lines = [
+        {"ev": ev, "when": 1795773600, "srv": srv, "ctx": {"shard": shard, "uid": "u1"}, "dur_s": 60}
+        for ev, srv, shard in zip(["LOGIN", "LOGOUT", "LOGIN"], servers, shards, strict=True)
+    ]
+    found = suggest([json.dumps(line).encode() for line in lines], areas, "UTC")
+    assert found is not None
+    return found.keys, " ".join(found.notes)
+
+
+def test_a_field_that_names_areas_says_the_area() -> None:
+    keys, notes = suggested(["s1", "s2"], ["eu"] * 3, ["s2", "s1", "s2"])
+    assert keys["area"] == {"field": "ctx.shard"} and not notes
+    assert (keys["event"], keys["fields"]) == ("ev", {"acct": "ctx.uid", "seconds": "dur_s"})
+    assert keys["events"] == {"LOGIN": "login_logcount", "LOGOUT": "logout_logcount"}
+    keys, notes = suggested(["s1"], ["eu"] * 3, ["7", "8", "7"])
+    assert keys["area"] == {"field": "ctx.shard"} and 'values = { 7 = "s1" }' in notes
+    keys, notes = suggested(["s1"], ["eu"] * 3, ["7"] * 3)
+    assert keys["area"] == "s1" and 'area = { field = "srv", values = { eu = "s1" } }' in notes
+    keys, notes = suggested(["eu"], ["eu"] * 3, ["7", "8", "7"])
+    assert keys["area"] == {"field": "srv"} and not notes
+
+
 def test_lines_of_no_known_format_have_no_suggestion() -> None:
-    assert suggest([b"hello there", b"whatever this is"], "s1", "UTC") is None
+    assert suggest([b"hello there", b"whatever this is"], ["s1"], "UTC") is None
 
 
 @pytest.mark.parametrize(
@@ -104,8 +128,11 @@ def test_lines_of_no_known_format_have_no_suggestion() -> None:
         ("UserLoggedIn", "login_logcount"),
         ("logged in", "login_logcount"),
         ("joined", "login_logcount"),
-        ("disconnected", ""),
-        ("logout", ""),
+        ("disconnected", "logout_logcount"),
+        ("LOGOUT", "logout_logcount"),
+        ("PlayerLoggedOut", "logout_logcount"),
+        ("left", "logout_logcount"),
+        ("leave_guild", ""),
         ("Register", "signup_logcount"),
         ("create_role", "createrole_logcount"),
         ("quest_finish", "trunk_task_finish"),

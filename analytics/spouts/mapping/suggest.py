@@ -19,10 +19,12 @@ _TIME_NAMES = (
     "time", "ts", "timestamp", "date", "datetime", "at", "when", "t", "eventtime", "createdat", "logtime",
 )  # fmt: skip
 _EVENT_NAMES = (
-    "event", "type", "action", "op", "opname", "kind", "what", "eventtype", "eventname", "name", "msg", "message", "cmd",
+    "event", "ev", "evt", "type", "action", "op", "opname", "kind", "what", "eventtype", "eventname", "name", "msg", "message",
+    "cmd",
 )  # fmt: skip
 _AREA_NAMES = (
-    "area", "server", "serverid", "zone", "zoneid", "realm", "world", "shard", "servername", "host",
+    "area", "server", "serverid", "srv", "srvid", "zone", "zoneid", "realm", "realmid", "world", "worldid", "shard", "shardid",
+    "servername", "host",
 )  # fmt: skip
 _FIELD_NAMES: Mapping[str, Sequence[str]] = {
     "acct": (
@@ -37,11 +39,16 @@ _FIELD_NAMES: Mapping[str, Sequence[str]] = {
     "item": ("item", "itemid", "product", "sku", "goods"),
     "num": ("num", "count", "quantity", "qty", "n"),
     "price": ("price", "cost", "total", "paid"),
+    "seconds": ("seconds", "secs", "sec", "durs", "dursec", "durationsec", "durationseconds", "playseconds", "sessionseconds"),
 }  # fmt: skip
 _EVENTS: Sequence[tuple[str, str]] = (
     ("createrole_logcount", r"creat\w*_?(role|char)|new_?(role|char)"),
     ("signup_logcount", r"sign_?up|register|registration|account_?creat|new_?(account|user|player)"),
     ("login_logcount", r"log(ged)?[_ ]?(in|on)\b|login|sign[_ ]?in|enter_?game|join|(?<!dis)connected"),
+    (
+        "logout_logcount",
+        r"log(ged)?[_ ]?(out|off)|sign(ed)?[_ ]?(out|off)|disconnect|^(player_?)?(left|leave|quit|exit)(_?game)?$",
+    ),
     ("shop_logbuy", r"buy|bought|purchas|shop"),
     ("yuanbao_logchange", r"coin|gold|gem|diamond|yuanbao|currenc|charge|recharge"),
     ("trunk_task_finish", r"(quest|task|mission)\w*_?(finish|complete|done|end)"),
@@ -80,11 +87,11 @@ class Suggestion:
         return notes + "".join(f"{key} = {_toml(value)}\n" for key, value in self.keys.items())
 
 
-def suggest(lines: Sequence[bytes], area: str, zone: str) -> Suggestion | None:
+def suggest(lines: Sequence[bytes], areas: Sequence[str], zone: str) -> Suggestion | None:
     """Return what a log's lines may mean; None where they look like nothing known.
 
     Args:
-        area: an id of the configuration, for a log that names none.
+        areas: ids of the configuration; the first one is taken for a log that names none.
         zone: of times that have none.
     """
     keys = _format([line.decode(errors="replace") for line in lines])
@@ -96,7 +103,7 @@ def suggest(lines: Sequence[bytes], area: str, zone: str) -> Suggestion | None:
     found, taken = Suggestion(keys), set[str]()
     _guess_time(found, values, taken, zone)
     _guess_event(found, values, taken)
-    _guess_area(found, values, taken, area)
+    _guess_area(found, values, taken, areas)
     guesses = {name: _named(names, values, taken) for name, names in _FIELD_NAMES.items()}
     found.keys["fields"] = {name: own for name, own in guesses.items() if own and own != name}
     if not guesses["acct"]:
@@ -193,9 +200,7 @@ def _reads(read: Seconds, value: object) -> bool:
 
 
 def _guess_event(found: Suggestion, values: Mapping[str, list[Any]], taken: set[str]) -> None:
-    named = [name for name in values if _plain(name) in _EVENT_NAMES and name not in taken]
-    named.sort(key=lambda name: (_EVENT_NAMES.index(_plain(name)), name))
-    for name in named:
+    for name in _alike(_EVENT_NAMES, values, taken):
         events = [str(value) for value in values[name]]
         if len({*events}) <= min(_MOST_EVENTS, max(1, len(events) - 1)) or len(events) < 3:
             taken.add(name)
@@ -221,26 +226,45 @@ def op_code_of(event: str) -> str:
     return next((code for code, pattern in _EVENTS if re.search(pattern, event, re.IGNORECASE)), "")
 
 
-def _guess_area(found: Suggestion, values: Mapping[str, list[Any]], taken: set[str], area: str) -> None:
-    name = _named(_AREA_NAMES, values, taken)
-    if name and len({*map(str, values[name])}) > 1:
-        found.keys["area"] = {"field": name}
-        found.notes.append(f"Each value of {name} has to be an area in [games.<name>.areas].")
+def _guess_area(
+    found: Suggestion, values: Mapping[str, list[Any]], taken: set[str], areas: Sequence[str]
+) -> None:
+    """Take the field whose values are areas, or that has several values."""
+    named = {name: [*dict.fromkeys(map(str, values[name]))] for name in _alike(_AREA_NAMES, values, taken)}
+    name = min(named, key=lambda name: (not {*named[name]} <= {*areas}, len(named[name]) == 1), default="")
+    taken.add(name)
+    found.keys["area"] = {"field": name} if name else areas[0]
+    if not name or {*named[name]} <= {*areas}:
+        return
+    value = named[name][0]
+    says = _toml({"field": name, "values": {value: areas[0]}})
+    if len(named[name]) > 1:
+        found.notes.append(
+            f"Each value of {name} has to be an area in [games.<name>.areas], or to stand for one, as in area = {says}."
+        )
     else:
-        found.keys["area"] = area
+        found.keys["area"] = areas[0]
+        found.notes.append(
+            f"All lines are taken for the area {areas[0]}. If {name} says which area: area = {says}."
+        )
 
 
 def _named(names: Sequence[str], values: Mapping[str, list[Any]], taken: set[str]) -> str:
     """Return the field that is called like one of ``names``, those at the front first; it is taken then."""
+    found = next(iter(_alike(names, values, taken)), "")
+    taken.add(found)
+    return found
+
+
+def _alike(names: Sequence[str], values: Mapping[str, list[Any]], taken: set[str]) -> list[str]:
+    """Return the fields that are called like one of ``names``, in their order; fields within a field by their own names."""
     own = {_plain(name): name for name in reversed(list(values)) if name not in taken}
     own |= {
         _plain(name.rpartition(".")[2]): name
         for name in reversed(list(values))
         if "." in name and name not in taken
     } | own
-    found = next((own[name] for name in names if name in own), "")
-    taken.add(found)
-    return found
+    return [own[name] for name in names if name in own]
 
 
 def _plain(name: str) -> str:
