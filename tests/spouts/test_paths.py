@@ -11,10 +11,11 @@ from needed import need_compiled
 from test_records import RULES, line
 
 from analytics.cli.fuzz import fuzz as command
+from analytics.config import Mapped
 from analytics.core.fold import Folder, UnusableLine
 from analytics.spouts import records
 from analytics.testing.fuzz import fuzz, groups, mapped_groups, narrowed, smallest
-from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
+from analytics.testing.mapped import SECTIONS, TABLES, MappedLines, MappedPaths
 from analytics.testing.paths import SOURCE, DecodingPaths
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
@@ -98,6 +99,16 @@ def test_compiled_code_takes_chunks_of_every_mapping_and_a_fault_is_found(
     assert MappedPaths(section).disagreement([line]) is None
     monkeypatch.setattr(records, "is_utf8", lambda chunk: True)
     assert "compiled: ('good'" in str(MappedPaths(section).disagreement([line]))
+
+
+@pytest.mark.parametrize("section", TABLES, ids=lambda section: section.format)
+def test_tables_with_empty_cells_are_among_the_generated_lines(section: Mapped) -> None:
+    paths, lines = MappedPaths(section), MappedLines(random.Random(1), section)
+    chunk = [lines.good() for _ in range(200)]
+    assert paths.disagreement(chunk) is None
+    reasons = [one.reason for share in paths._whole(chunk, 1) for one in share.bad]
+    assert paths.accepted > 100 and any("nothing: its" in reason for reason in reasons)
+    assert not any("seconds" in reason for reason in reasons)
 
 
 @pytest.mark.parametrize("name", ["has_large_exponent", "_fault"])
