@@ -2,16 +2,20 @@
 
 import glob
 import json
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+from analytics.bolts import BOLTS
 from analytics.cli.console import Console, console, escape
 from analytics.config import Catalogue, Config, Source, areas, catalogue
 from analytics.config.unquoted import unquoted
 from analytics.core.areas import Areas
+from analytics.core.reference import Reference
 from analytics.errors import AnalyticsError
 from analytics.spouts.mapping.sample import (
     LINES,
@@ -110,6 +114,20 @@ def _print(out: Console, one: Outcome, there: Areas, bolts: Catalogue) -> None:
     called = f" ({area.name})" if area.name else ""
     out.print(f"   {escape(json.dumps(shown, ensure_ascii=False))}", soft_wrap=True)
     out.print(f"   area {escape(record.area + called)}, hour {hour}, counted by {counted}", soft_wrap=True)
+    for fault in _folding_faults(bolts, there, one.topic, shown | {"id": "try:1"}):
+        out.print(f"   [red]not counted[/red]: {escape(fault)}", soft_wrap=True)
+
+
+def _folding_faults(bolts: Catalogue, there: Areas, topic: str, record: dict[str, Any]) -> Iterator[str]:
+    """Fold a record for each bolt of one's own that reads it, and yield where its Python code fails."""
+    for name in bolts.keys() - BOLTS.keys():
+        if topic not in bolts[name].reads:
+            continue
+        try:
+            Reference([bolts[name]], there).put(topic, [record])
+        except Exception as error:  # whatever its author's code raises
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            yield f"bolt {name}: {type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def bolts_of(bolts: Catalogue, topic: str) -> Iterator[str]:

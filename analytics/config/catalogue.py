@@ -189,6 +189,12 @@ def _file_faults(bolt: Bolt, own: list[Bolt]) -> Iterator[str]:
         )
     if not bolt.reads or len({*map(is_of_spout, bolt.reads)}) > 1:
         yield f"expected topics of spouts alone, or of bolts alone, got {', '.join(bolt.reads) or 'none'}"
+    try:
+        bolt.show(measure.empty() for measure in bolt.measures.values())
+    except Exception as error:
+        yield (
+            f"finish: expected it to work for a document without rows, too, got {type(error).__name__}: {error}"
+        )
 
 
 def _unsent(config: Config, bolts: Catalogue) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from analytics.core.measures import Distinct, Getter, Growing, Measure, getter
+from analytics.core.attribute_paths import getter, path_fault
+from analytics.core.measures import Distinct, Getter, Growing, Measure
 from analytics.core.periods import DATES, PeriodName, Zone
 
 Key = tuple[Any, ...]
@@ -93,6 +94,20 @@ class Bolt:
         taken = sorted({field for field in fields if fields.count(field) > 1})
         if taken:
             raise ValueError(f"bolt {self.name}: expected a field of its own for each, taken twice: {taken}")
+
+        for what, topics, path in self._named_paths():
+            for reads in (self.reads[topic] for topic in topics if self.reads[topic].rows is None):
+                if fault := path_fault(reads.tuple_type, path):
+                    raise ValueError(f"bolt {self.name}: {what}: {fault}")
+
+    def _named_paths(self) -> Iterator[tuple[str, Iterable[str], str]]:
+        """Yield each attribute path that a row has to have: of what it is, for which topics, and the path."""
+        for name, of in self.by.items():
+            if isinstance(of, str):
+                yield f"by.{name}", self.reads, of
+        for name, measure in self.measures.items():
+            for path in measure.named:
+                yield f"measure {name}", filter(measure.reads, self.reads), path
 
     @cached_property
     def list_fields(self) -> list[str]:

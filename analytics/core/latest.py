@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Literal
 
-from analytics.core.measures import Document, Getter, Growing, Measure, getter
+from analytics.core.attribute_paths import getter
+from analytics.core.measures import Document, Getter, Growing, Measure
 
 StoredKind = Literal["text", "integer", "double"]
 
@@ -29,7 +30,7 @@ class Latest(Measure[tuple[Any, Any] | None]):
         adds: bool = False,
         kind: StoredKind = "text",
     ) -> None:
-        super().__init__(on, where)
+        super().__init__(on, where, named=[of, order])
         self._adds = adds
         self.kind = kind
         self.path = of
@@ -82,7 +83,7 @@ class LatestRow(Measure[tuple[Any, ...] | None]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where)
+        super().__init__(on, where, named=[order, *values])
         self._order = getter(order)
         self.names = list(values)
         self._read = _joint_getter([order, *values])
@@ -134,7 +135,7 @@ class LatestBy(Growing[Table]):
         where: str | Getter | None = None,
         adds: Sequence[str] = (),
     ) -> None:
-        super().__init__(on, where)
+        super().__init__(on, where, named=[key, order, *values])
         self._adds = list(adds)
         self.key_path = key
         self._key = getter(key)

@@ -12,9 +12,9 @@ Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+from analytics.core.attribute_paths import getter
 from analytics.core.columns import Columns
 from analytics.core.compiled import added
 
@@ -26,11 +26,6 @@ Rows = Sequence[Any] | Columns
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 
-def getter(of: str | Getter) -> Getter:
-    """Return the function that reads ``of`` from a row."""
-    return attrgetter(of) if isinstance(of, str) else of
-
-
 class Measure(ABC, Generic[S]):
     """One field of a document.
 
@@ -39,6 +34,7 @@ class Measure(ABC, Generic[S]):
 
     Attributes:
         paths: the attribute paths that are all it reads of a row; None where it needs the row itself.
+        named: the attribute paths among ``where`` and what else it is declared with.
     """
 
     cancels = False
@@ -49,9 +45,11 @@ class Measure(ABC, Generic[S]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
         paths: Iterable[str] | None = None,
+        named: Iterable[str | Getter] = (),
     ) -> None:
         self.on = frozenset([on] if isinstance(on, str) else on) if on is not None else None
         self.paths = frozenset(paths) if paths is not None and where is None else None
+        self.named = [one for one in (*named, where) if isinstance(one, str)]
         self._where = getter(where) if where is not None else None
 
     def reads(self, topic: str) -> bool:
@@ -123,7 +121,7 @@ class _OfValue(Measure[S]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where, [of] if isinstance(of, str) else None)
+        super().__init__(on, where, [of] if isinstance(of, str) else None, named=[of])
         self._of = getter(of)
         self.path = of
 

@@ -54,6 +54,37 @@ def test_it_names_bolts_of_the_configuration(tmp_path: Path) -> None:
     assert "counted by pvp" in done.output and '$.data.points: expected int, got "x"' in done.output
 
 
+HEISTS = """
+import msgspec
+from analytics.core.bolt import Bolt, Reads
+from analytics.core.measures import Count, Sum
+from analytics.core.tuples import Gamelog
+
+class Heist(msgspec.Struct):
+    loot: int
+
+def share(row):
+    return 100 // row.data.loot
+
+heists = Bolt("heists", {"gamelog.heist": Reads(Gamelog[Heist])}, {"shares": Sum(share)})
+"""
+
+
+def test_it_folds_a_record_for_the_bolts_of_files(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_text('[games.dl.areas.s1]\nplat = "1"\n')
+    (tmp_path / "bolts").mkdir()
+    (tmp_path / "bolts" / "heists.py").write_text(HEISTS)
+    line = '{"op":{"code":"heist"},"area":"s1","ts":1420688004,"data":{"loot":%s}}'
+    done = call("--config", file, "try", written(tmp_path, [line % 3]))
+    assert "counted by heists" in done.output and "not counted" not in done.output, done.output
+    done = call("--config", file, "try", written(tmp_path, [line % 0]))
+    fault = (
+        "not counted: bolt heists: ZeroDivisionError: integer division or modulo by zero (heists.py, line 11)"
+    )
+    assert fault in done.output, done.output
+
+
 @pytest.mark.parametrize("name", [name for name in LOGS if name != "columns"])
 def test_init_writes_a_configuration_that_counts_logins(tmp_path: Path, name: str) -> None:
     file = init(tmp_path, written(tmp_path, LOGS[name]))

@@ -264,6 +264,68 @@ def test_a_file_that_cannot_be_is_refused_with_its_line(written: Any, code: str,
     assert fault in str(caught.value), caught.value
 
 
+LOOT = """
+import msgspec
+from analytics.core.bolt import Bolt, Reads
+from analytics.core.latest import Latest, LatestBy
+from analytics.core.measures import Count, Sum
+from analytics.core.tuples import AcctName, Gamelog, Syncuser
+
+class Heist(msgspec.Struct):
+    acct: AcctName
+    loot: int
+    crew: msgspec.Raw = msgspec.Raw(b"")
+
+class Maybe(msgspec.Struct):
+    area: str
+    ts: int
+    data: Heist | None = None
+
+def shown(table):
+    return {}
+
+heists = Bolt(
+    "heists",
+    {"gamelog.heist": Reads(%s)},
+    by={%s},
+    measures={"n": %s},
+    finish=%s,
+)
+"""
+KNOWN = "expected a path that its tuples have, one of area, ts, data.acct, data.loot, data.crew, got"
+
+
+@pytest.mark.parametrize(
+    ("kind", "by", "measure", "finish", "fault"),
+    [
+        ("Gamelog[Heist]", '"acct": "data.acct"', 'Sum("data.loot", where="data.crew.x.y")', None, ""),
+        ("Gamelog[Heist]", "", 'Latest(lambda row: row.lot, order="ts")', None, ""),
+        ("Gamelog[Heist], rows=lambda one, zone: [one.data]", "", 'Sum("loot")', None, ""),
+        ("Syncuser", "", 'LatestBy("uid", "order", ("grade",), list_field="_l", show=shown)', None, ""),
+        ("Gamelog[Heist]", "", 'Sum("data.lot")', None, f'measure n: {KNOWN} "data.lot"; did you mean data.loot?'),
+        ("Gamelog[Heist]", "", 'Sum("loot")', None, f'measure n: {KNOWN} "loot"; did you mean data.loot?'),
+        ("Gamelog[Heist]", "", 'Sum("data.loot.sum")', None, f'measure n: {KNOWN} "data.loot.sum"'),
+        ("Gamelog[Heist]", "", 'Count(where="data.won")', None, f'measure n: {KNOWN} "data.won"'),
+        ("Gamelog[Heist]", "", 'Latest("data.loot", order="version")', None, f'measure n: {KNOWN} "version"'),
+        ("Gamelog[Heist]", "", 'LatestBy(hash, "ts", ("data.lot",), list_field="_l", show=shown)', None, f'measure n: {KNOWN} "data.lot"'),
+        ("Gamelog[Heist]", '"acct": "data.act"', "Count()", None, f'by.acct: {KNOWN} "data.act"; did you mean data.acct?'),
+        ("Maybe", "", 'Sum("data.loot")', None, 'measure n: expected a path that its tuples have, one of area, ts, data, got "data.loot"'),
+        ("Gamelog[Heist]", "", "Count()", "lambda shown: {'rate': 1 / shown['n']}", "finish: expected it to work for a document without rows, too, got ZeroDivisionError: division by zero"),
+        ("Gamelog[Heist]", "", "Count()", "lambda shown: {'rate': shown['m']}", "finish: expected it to work for a document without rows, too, got KeyError: 'm'"),
+    ],
+)  # fmt: skip
+def test_what_a_file_reads_of_rows_is_in_them(
+    written: Any, kind: str, by: str, measure: str, finish: str | None, fault: str
+) -> None:
+    code = LOOT % (kind, by, measure, finish)
+    if not fault:
+        assert "heists" in catalogue(written(PVP, heists=code))
+        return
+    with pytest.raises(ConfigError) as caught:
+        written(PVP, heists=code)
+    assert "heists.py" in str(caught.value) and f"bolt heists: {fault}" in str(caught.value), caught.value
+
+
 def test_a_name_that_two_files_declare_is_said_once_with_the_other_file(written: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         written(PVP, pets=PETS, zoo=PETS)
