@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -28,7 +29,8 @@ PAGE = (ROOT / "docs/how-to/add-a-bolt.md").read_text()
 
 def blocks(name):
     """Return the page's code of a file, or other text of that name."""
-    return re.findall(rf"```\w+ {re.escape(name)}\n(.*?)```", PAGE, re.DOTALL)
+    found = re.findall(rf"^ *```\w+ {re.escape(name)}\n(.*?)^ *```", PAGE, re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(one) for one in found]
 
 
 CONFIG = """
@@ -70,6 +72,20 @@ def test_the_file_counts_what_the_page_says(added, monkeypatch):
     assert list(document) == list(json.loads(*blocks("document")))
     ((id_, whole),) = names["runner"].collections["pets"].items()
     assert f"`{id_}`" in PAGE and sorted(whole["_users"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_test_of_the_page_checks_the_bolt(added, monkeypatch, right):
+    monkeypatch.syspath_prepend(ROOT / "tests" / "bolts")
+    (code,) = blocks("test_pets.py")
+    code = code.replace("/etc/analytics", str(added))
+    names = {}
+    exec(code if right else code.replace('"levels": levels', '"levels": levels + 1'), names)
+    if right:
+        names["test_pets"]()
+        return
+    with pytest.raises(AssertionError):
+        names["test_pets"]()
 
 
 def test_the_rest_of_the_suite_knows_them(added):
