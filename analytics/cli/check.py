@@ -18,7 +18,7 @@ from analytics.cli.check_sources import SOURCE_CHECKS, TIMEOUT, CheckFailed, Out
 from analytics.cli.console import Console, console, escape, some
 from analytics.cluster import open_keys
 from analytics.cluster.place import located
-from analytics.config import Config, areas, catalogue
+from analytics.config import BrokerSection, Config, areas, catalogue
 from analytics.config.catalogue import fingerprints
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
@@ -26,12 +26,14 @@ from analytics.config.unquoted import unquoted
 from analytics.config.uris import UNSAFE_KEY, without_secrets
 from analytics.core.compiled import COMPILED
 from analytics.core.periods import zone
+from analytics.core.schema import GAMELOG
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.horizons import Horizons
 from analytics.runtime.nodes import needed
 from analytics.runtime.rate_notes import RateNotes
+from analytics.runtime.usefulness import unseen_codes
 from analytics.spouts.ends import durable_ends, journal_folder, shared_folder
 from analytics.spouts.poller import Client
 from analytics.store import MongoStore, open_store
@@ -87,6 +89,8 @@ def tries(config: Config) -> Iterator[Try]:
         yield "words in conditions", partial(_conditions, config)
     if fingerprints(config):
         yield "bolts of your own", partial(_own_bolts, config)
+        if not config.engine.kind:
+            yield "op codes of your own bolts", partial(_op_codes, config)
     if config.engine.kind:
         yield "engine", partial(_shared_folder, config)
         yield "who counts", partial(_handed_over, config)
@@ -192,8 +196,41 @@ def _own_bolts(config: Config) -> Outcome:
     if "store" in needed(config) and not runs(config, "store"):
         return f"{names}; not compared with their documents, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
-        found = list(Declarations(config, store).disagreements(config))
+        notes = Declarations(config, store)
+        waiting, found = ", ".join(notes.unstarted(config)), list(notes.disagreements(config))
+    if waiting:
+        found.insert(0, f"{waiting}: not counted yet; `bin/analytics restart` begins")
     return [Finding(Grade.WARNING, text) for text in found] or f"{names}: counted as they are declared"
+
+
+def _op_codes(config: Config) -> Outcome:
+    """Look for op codes that the configuration's own bolts read and no record had so far."""
+    section = _reachable_broker(config)
+    if section is None:
+        return "not compared with what came in, as the broker is not running"
+    with closing(Refill(section, TIMEOUT)) as refill:
+        topics = {topic: head.records for topic, head in refill.state().heads.items()}
+    bolts = catalogue(config)
+    found = [(name, one) for name in fingerprints(config) for one in unseen_codes(topics, bolts[name].reads)]
+    return [
+        Finding(
+            Grade.WARNING if one.nearest else Grade.OK,
+            f"bolt {name}: no record of op code {one.op_code} came in so far"
+            + (
+                f"; did you mean {one.nearest}, of which there are {topics[GAMELOG + one.nearest]:,}?"
+                if one.nearest
+                else ""
+            ),
+        )
+        for name, one in found
+    ] or "records of each came in"
+
+
+def _reachable_broker(config: Config) -> BrokerSection | None:
+    """Return where the broker answers; None where it is one of this machine that does not run."""
+    section = located(config).broker
+    elsewhere = section != config.broker or (config.service.nodes and "broker" not in config.service.nodes)
+    return section if elsewhere or runs(config, "broker") else None
 
 
 def _unsafe(config: Config) -> list[Finding]:
@@ -207,14 +244,13 @@ def _unsafe(config: Config) -> list[Finding]:
 
 
 def _broker(config: Config) -> str:
-    section = located(config).broker
-    elsewhere = section != config.broker or (config.service.nodes and "broker" not in config.service.nodes)
-    if elsewhere or runs(config, "broker"):
+    if section := _reachable_broker(config):
         with closing(Refill(section, TIMEOUT)) as refill:
             state = refill.state()
         if state.blocked:
             raise CheckFailed(f"accepts nothing: {state.blocked}")
         return f"runs and answers at {section.reached_at or section.host}:{section.refill_port}"
+    section = config.broker
     ports = (section.receiver_port, section.sender_port, section.refill_port)
     for port in ports:
         unused(port, section.host)

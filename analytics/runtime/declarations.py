@@ -89,6 +89,11 @@ class Declarations:
         self._rates.note_rebuilt(bolts)
         self._notes.save({name: Declared(self._own[name], 0) for name in bolts if name in self._own})
 
+    def unstarted(self, config: Config) -> list[str]:
+        """Return the bolts that will run here and have counted nothing yet. Raise Unavailable if the store does not answer."""
+        known, running = self.load(), readers(config)
+        return [name for name in self._own if name in running and name not in known]
+
     def disagreements(self, config: Config) -> Iterator[str]:
         """Yield, a sentence for each bolt that runs here, what its documents lack or say otherwise, and what to do.
 

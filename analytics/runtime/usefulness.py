@@ -70,6 +70,22 @@ def unread_topics(topics: Mapping[str, int], bolts: Iterable[Collection[str]]) -
     return sorted(found, key=lambda one: (-one.records, one.op_code))[:_MOST]
 
 
+def unseen_codes(topics: Mapping[str, int], reads: Iterable[str]) -> list[Unread]:
+    """Return the op codes among the topics that a bolt reads of which no record came in, each with one like it that did.
+
+    None where records may have come under the topic that many op codes share. ``topics``: records by topic.
+    """
+    seen = {
+        topic.removeprefix(_PREFIX)
+        for topic, records in topics.items()
+        if records and topic.startswith(_PREFIX)
+    }
+    if topics.get(_REST):
+        return []
+    codes = [topic.removeprefix(_PREFIX) for topic in reads if topic.startswith(_PREFIX)]
+    return [Unread(code, 0, nearest(code, seen)) for code in codes if code not in seen]
+
+
 def nearest(code: str, known: Collection[str]) -> str:
     """Return the op code that another one is most like, "" where it is like none."""
     by_stem = {_stem(one): one for one in sorted(known)}

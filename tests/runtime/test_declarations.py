@@ -121,6 +121,30 @@ def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: 
     assert check._own_bolts(suite.config) == "pvp: counted as they are declared"
 
 
+def test_check_says_what_is_not_counted_yet(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.restart({})
+    suite.send(fights(Random(5), 7))
+    suite.kill()
+    monkeypatch.setattr(check, "open_store", lambda config, timeout: suite.store)
+    monkeypatch.setattr(check, "runs", lambda config, node: True)
+    tables = sections(pvp=PVP, misspelt=PVP | {"reads": "pvp_lgo"}, other=PVP | {"reads": "fishing"})
+    suite.config = replace(suite.config, bolts=tables)
+    waiting = "pvp, misspelt, other: not counted yet; `bin/analytics restart` begins"
+    assert check._own_bolts(suite.config) == [check.Finding(check.Grade.WARNING, waiting)]
+    suite.restart(tables)
+    eventually(lambda: suite.documents() == suite.expected())
+    assert check._own_bolts(suite.config) == "pvp, misspelt, other: counted as they are declared"
+    assert check._op_codes(suite.config) == [
+        check.Finding(
+            check.Grade.WARNING,
+            "bolt misspelt: no record of op code pvp_lgo came in so far; did you mean pvp_log, of which there are 7?",
+        ),
+        check.Finding(check.Grade.OK, "bolt other: no record of op code fishing came in so far"),
+    ]
+    suite.config = replace(suite.config, bolts=sections(pvp=PVP))
+    assert check._op_codes(suite.config) == "records of each came in"
+
+
 def test_a_segment_that_is_added_later_lacks_its_past_until_a_rebuild(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

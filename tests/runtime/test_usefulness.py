@@ -4,7 +4,14 @@ import pytest
 
 from analytics.bolts import BOLTS
 from analytics.broker.wire import BrokerState, SourceState
-from analytics.runtime.usefulness import SourceShare, Unread, nearest, source_shares, unread_topics
+from analytics.runtime.usefulness import (
+    SourceShare,
+    Unread,
+    nearest,
+    source_shares,
+    unread_topics,
+    unseen_codes,
+)
 
 READ = [bolt.reads for bolt in BOLTS.values()]
 KNOWN = {
@@ -38,6 +45,13 @@ def test_topics_that_no_bolt_reads() -> None:
         "gamelog.x": 0,
     }
     assert unread_topics(topics, READ) == [Unread("pvp", 7, ""), Unread("login", 5, "login_logcount")]
+
+
+def test_an_op_code_that_no_record_had() -> None:
+    topics = {"gamelog.capture_log": 12, "gamelog.pvp_log": 0, "payment": 3}
+    reads = ["gamelog.captur_log", "gamelog.capture_log", "gamelog.pvp_log", "syncuser"]
+    assert unseen_codes(topics, reads) == [Unread("captur_log", 0, "capture_log"), Unread("pvp_log", 0, "")]
+    assert unseen_codes(topics | {"gamelog.~": 1}, reads) == [], "they may be among the many others"
 
 
 def test_the_share_of_a_source() -> None:
