@@ -1,7 +1,5 @@
 """``analytics rejected``: lists rejected records, puts them in again, or dismisses them."""
 
-from collections import Counter
-
 import click
 from rich.table import Table
 
@@ -10,7 +8,7 @@ from analytics.config import Config
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
-from analytics.spouts.rejected import Reject, dismissed, dismissed_now, keep, kind_of, waiting
+from analytics.spouts.rejected import Reject, dismissed, dismissed_now, joint_reason, keep, kind_of, waiting
 
 _SAMPLE = 120  # characters of a record in the list
 
@@ -99,17 +97,19 @@ def _dismiss(config: Config, found: list[Reject], why: str, gone: bool) -> None:
 
 
 def _list(config: Config, found: list[Reject], gone: bool) -> None:
-    newest = {_group(one): one for one in found}
+    groups: dict[tuple[str, str, str], list[Reject]] = {}
+    for one in found:
+        groups.setdefault(_group(one), []).append(one)
     table = Table("count", "reason", *(["dismissed"] if gone else []))
     table.add_column("source", overflow="fold")
     table.add_column("newest")
-    for group, count in Counter(map(_group, found)).most_common():
-        sample = newest[group]
+    for some in sorted(groups.values(), key=len, reverse=True):
+        sample = some[-1]
         raw = sample.original()[:_SAMPLE].decode(errors="backslashreplace")
         place = sample.path or _place(config, sample.source)
         table.add_row(
-            str(count),
-            text(sample.reason if count == 1 else kind_of(sample.reason)),
+            str(len(some)),
+            text(joint_reason(one.reason for one in some)),
             *([text(sample.dismissed)] if gone else []),
             text(f"{sample.source}\n{place}" if place else sample.source),
             text(f"{sample.n}: {raw}"),
@@ -121,7 +121,11 @@ def _list(config: Config, found: list[Reject], gone: bool) -> None:
         return
     click.echo(
         f"{len(found)} rejected"
-        + (": correct the cause, then `bin/analytics rejected --replay`" if found else "")
+        + (
+            ": correct the cause, then `bin/analytics rejected --replay`; or dismiss lines that are wrong themselves"
+            if found
+            else ""
+        )
     )
 
 

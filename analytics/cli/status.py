@@ -74,7 +74,7 @@ def _show(found: StatusReport, console: Console) -> None:
         if one.rejected:
             console.print(
                 f"Source {escape(one.source)} ({one.spout}): {one.rejected:,} of {one.accepted + one.rejected:,} records "
-                f"rejected ({one.percent:g} %); see `bin/analytics rejected`."
+                f"rejected so far ({one.percent:g} %); `bin/analytics rejected` lists those that are neither replayed nor dismissed."
             )
     for topic in found.unread:
         hint = f"; if that is {topic.nearest}, map it" if topic.nearest else ""

@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ _ENDS = (1 << 18, 1 << 23)
 """Bytes of a file's end that are read for the newest records, and those if they have no whole record: each has up to some MB."""
 
 _SPARE_LEVELS = 200
+
+_FOUND = re.compile(r", got (.*?)( - at `[^`]*`)?$", re.DOTALL)
+"""What a reason says was found, and the field that a worker names last."""
+
+_VALUES_SHOWN = 3
 
 
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -201,4 +207,15 @@ def keep(config: Config, rejects: Iterable[Reject]) -> None:
 
 def kind_of(reason: str) -> str:
     """Return ``reason`` without the value found, so that equal faults count together, but with the field that a worker names last."""
-    return re.sub(r", got .*?( - at `[^`]*`)?$", r"\1", reason, flags=re.DOTALL)
+    return _FOUND.sub(r"\2", reason)
+
+
+def joint_reason(reasons: Iterable[str]) -> str:
+    """Return one reason for records of one kind: with the values that were found, the most frequent ones first, where they say some."""
+    counts = Counter(reasons)
+    first, *others = counts
+    if not others:
+        return first
+    found = [match[1] for reason, _ in counts.most_common() if (match := _FOUND.search(reason))]
+    shown = " or ".join(found[:_VALUES_SHOWN]) + (" or others" if len(found) > _VALUES_SHOWN else "")
+    return _FOUND.sub(lambda match: f", got {shown}{match[2] or ''}", first)

@@ -23,7 +23,7 @@ from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
 from analytics.spouts.gamelog import GamelogSpout
-from analytics.spouts.rejected import Rejected, kind_of, waiting
+from analytics.spouts.rejected import Rejected, joint_reason, kind_of, waiting
 from analytics.system.processes import process_started
 
 
@@ -144,3 +144,27 @@ def test_nothing_rejected(tmp_path):
 )
 def test_a_kind_of_reason_keeps_its_field(reason, kind):
     assert kind_of(reason) == kind
+
+
+@pytest.mark.parametrize(
+    ("found", "joint"),
+    [
+        (["nothing"] * 3, ", got nothing"),
+        (["nothing", '"many"', '"many"'], ', got "many" or nothing'),
+        ([*"aabcd"], ", got a or b or c or others"),
+    ],
+)
+@pytest.mark.parametrize("field", ["", " - at `$.data.points`"])
+def test_reasons_of_one_kind_name_what_was_found(found, joint, field):
+    reasons = [f"$.data.points: expected int, got {one}{field}" for one in found]
+    assert joint_reason(reasons) == f"$.data.points: expected int{joint}{field}"
+
+
+def test_the_list_names_what_was_found(tmp_path):
+    config = configured(tmp_path)
+    keeper = Rejected(config)
+    for n, one in enumerate(["nothing", '"many"', "nothing"]):
+        reason = f"$.data.points: expected int, got {one}"
+        keeper.put(spout="gamelog", source="gamelog/s1@1", reason=reason, raw=b"{}", n=n)
+    keeper.close()
+    assert '$.data.points: expected int, got nothing or "many"' in call(config)

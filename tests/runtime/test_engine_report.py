@@ -122,7 +122,7 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
     for words in (
         "Batches wait for a backfill, or for `bin/analytics forget`.",
         "Counted by source: gamelog a 7, payment 4, gamelog b 3, gamelog c 0.",
-        "Source b (gamelog): 1 of 4 records rejected (25 %)",
+        "Source b (gamelog): 1 of 4 records rejected so far (25 %); `bin/analytics rejected` lists those",
     ):
         assert words in printed.getvalue()
 
