@@ -1,6 +1,6 @@
 """The tables of a bolt in the configuration."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from analytics.config.section import Section
 
@@ -25,6 +25,12 @@ class ValueSection(Section, frozen=True):
 
 class MeasureSection(Section, frozen=True):
     """One measure: exactly one key, and ``per`` with ``latest``, ``values`` with ``tally``."""
+
+    elsewhere: ClassVar = {
+        "where": """put it inside the measure, as { sum = { of = "points", where = "result == 'win'" } }""",
+        "of": 'put it inside the measure, as { sum = { of = "points" } }',
+        "on": 'put it inside the measure, as { sum = { of = "points", on = "pvp_log" } }',
+    }
 
     count: CountSection | None = None
     sum: str | ValueSection | None = None

@@ -155,7 +155,8 @@ def _faults_of_table(value: Any, kind: type[Section], key: str) -> Iterator[str]
         if name in fields:
             yield from _faults(item, fields[name].type, _join(key, name))
         else:
-            yield f"{_join(key, name)}: unknown key; {nearest(name, fields, 'known here')}"
+            hint = kind.elsewhere.get(name) or nearest(name, fields, "known here")
+            yield f"{_join(key, name)}: unknown key; {hint}"
     for name, field in fields.items():
         if field.required and name not in value:
             yield f"{_join(key, name)}: expected a value, found none"

@@ -1,8 +1,9 @@
 """What every table of the configuration is, and what several check."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import ClassVar
 
 import msgspec
 
@@ -10,7 +11,12 @@ FIRST_DAY = "2000-01-01"
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file. Unknown keys are errors."""
+    """A table of the file. Unknown keys are errors.
+
+    ``elsewhere``: of keys that belong elsewhere, what to write.
+    """
+
+    elsewhere: ClassVar[Mapping[str, str]] = {}
 
 
 def nearest(name: str, known: Iterable[str], listed: str = "there are") -> str:

@@ -167,6 +167,7 @@ measures.n = "count"
         (BASE + 'measures.x = "cuont"', 'bolts.b.measures.x: expected "count", or a table as { sum = "points" }, got "cuont"'),
         (BASE + 'measures.x = { avg = "points" }', "bolts.b.measures.x.avg: unknown key; known here: count, sum"),
         (BASE + 'measures.x = { sum = "a", max = "a" }', "bolts.b.measures.x: expected one of count, sum, distinct, min, max, latest, tally, as"),
+        (BASE + 'measures.x = { sum = "points", where = "won" }', """bolts.b.measures.x.where: unknown key; put it inside the measure, as { sum = { of = "points", where = "result == 'win'" } }"""),
         (BASE + 'measures._x = "count"', 'bolts.b.measures._x: expected a name of letters, digits and "_", as wins'),
         (BASE + 'measures.ts = "count"', "bolts.b.measures.ts: expected a field that no document has already, as my_ts, got ts"),
         (BASE + 'measures.updated = "count"', "bolts.b.measures.updated: expected a field that no document has already"),

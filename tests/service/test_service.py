@@ -19,7 +19,7 @@ from analytics.config.sections import DashboardSection, Game, Interface, WorkerS
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
 from analytics.runtime.service import detached
-from analytics.runtime.service.affected import affected
+from analytics.runtime.service.affected import affected, changed
 from analytics.runtime.service.conf import rank, text
 from analytics.runtime.service.control import drained, restart_node, start
 from analytics.runtime.service.reloading import reload
@@ -250,6 +250,21 @@ def test_a_reload_of_rules_restarts_the_node_that_judges_them(
     changed: dict[str, Any], restarted: list[str] | None
 ) -> None:
     assert affected(ALERTING, msgspec.structs.replace(ALERTING, **changed)) == restarted
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ({"bolt_files": {"pets.py": ""}}, "bolts changed, which concerns all nodes"),
+        (
+            {"broker": BrokerSection(segment_mb=1), "log_level": "debug"},
+            "log_level, broker changed, which concerns all nodes",
+        ),
+    ],
+)
+def test_a_reload_that_restarts_all_says_why(new: dict[str, Any], said: str) -> None:
+    assert changed(ONE, msgspec.structs.replace(ONE, **new)) == said
+    assert changed(None, ONE) == "what was changed is not known"
 
 
 def test_a_reload_restarts_all_where_it_is_not_known_what_runs(

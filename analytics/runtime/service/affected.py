@@ -49,3 +49,12 @@ def affected(before: Config, after: Config) -> list[str] | None:
         else:
             return None
     return sorted(names.intersection(running), key=lambda name: (rank(name), name))
+
+
+def changed(before: Config | None, after: Config) -> str:
+    """Return what concerns all nodes, as a sentence's begin."""
+    if before is None:
+        return "what was changed is not known"
+    keys = [key for key in Config.__struct_fields__ if getattr(before, key) != getattr(after, key)]
+    names = dict.fromkeys("bolts" if key == "bolt_files" else key for key in keys)
+    return f"{', '.join(names)} changed, which concerns all nodes"

@@ -3,7 +3,7 @@
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.service import control, detached, refusals
-from analytics.runtime.service.affected import affected
+from analytics.runtime.service.affected import affected, changed
 from analytics.runtime.service.supervisor import Supervisor
 
 
@@ -28,7 +28,7 @@ def reload(config: Config, say: control.Say) -> None:
     before = supervisor.noted_configuration
     names = None if before is None else affected(before, config)
     if names is None:
-        say("what was changed concerns all nodes, or is not known: restarting the suite")
+        say(f"{changed(before, config)}: restarting the suite")
         detached.restart(config, say)
         return
     with control.alone(config, say):
