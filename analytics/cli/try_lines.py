@@ -2,7 +2,6 @@
 
 import glob
 import json
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,8 +125,9 @@ def _folding_faults(bolts: Catalogue, there: Areas, topic: str, record: dict[str
         try:
             Reference([bolts[name]], there).put(topic, [record])
         except Exception as error:  # whatever its author's code raises
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            yield f"bolt {name}: {type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
+            yield " ".join(
+                [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [f"in bolt {name}"])]
+            )
 
 
 def bolts_of(bolts: Catalogue, topic: str) -> Iterator[str]:

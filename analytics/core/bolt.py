@@ -1,8 +1,10 @@
 """A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
 
+import traceback
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 from analytics.core.attribute_paths import getter, path_fault
@@ -179,8 +181,17 @@ class Bolt:
         for (name, save), state in zip(self._saves, states, strict=True):
             fields |= save(name, state)
         if self.finish:
-            fields |= self.finish(fields)
+            try:
+                fields |= self.finish(fields)
+            except Exception as error:
+                self.note_failure(error)
+                raise
         return fields
+
+    def note_failure(self, error: Exception) -> None:
+        """Have an error of the declaration's own functions name the bolt, and where."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        error.add_note(f"in bolt {self.name} ({PurePath(last.filename).name}, line {last.lineno})")
 
     @cached_property
     def _saves(self) -> list[tuple[str, Callable[[str, Any], dict[str, Any]]]]:

@@ -162,7 +162,11 @@ class Folder:
             shared = *kind, plan.bolt.period
             if shared not in keyed:
                 keyed[shared] = self._by_period(plan.bolt.period, read[kind])
-            result[plan.bolt.name] = plan.fold(span, keyed[shared])
+            try:
+                result[plan.bolt.name] = plan.fold(span, keyed[shared])
+            except Exception as error:
+                plan.bolt.note_failure(error)
+                raise
         for plan in self._of_excluded.get(topic, ()):
             if only is None or plan.bolt.name in only:
                 records = self._by_period(plan.bolt.period, _MessageTuples.of(excluded))

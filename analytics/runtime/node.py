@@ -223,7 +223,9 @@ class _Runner:
 
     def _end(self, error: BaseException) -> None:
         """Keep the first error, and end the process."""
-        self.error = self.error or f"{type(error).__name__}: {error}"
+        self.error = self.error or " ".join(
+            [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
+        )
         self._ending.set()
 
 

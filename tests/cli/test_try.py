@@ -79,10 +79,16 @@ def test_it_folds_a_record_for_the_bolts_of_files(tmp_path: Path) -> None:
     done = call("--config", file, "try", written(tmp_path, [line % 3]))
     assert "counted by heists" in done.output and "not counted" not in done.output, done.output
     done = call("--config", file, "try", written(tmp_path, [line % 0]))
-    fault = (
-        "not counted: bolt heists: ZeroDivisionError: integer division or modulo by zero (heists.py, line 11)"
-    )
+    fault = "not counted: ZeroDivisionError: integer division or modulo by zero in bolt heists (heists.py, line 11)"
     assert fault in done.output, done.output
+    code = HEISTS.replace(
+        "Sum(share)}", 'Sum("data.loot")}, finish=lambda shown: {"inverse": 1 / (7 - shown["shares"])}'
+    )
+    (tmp_path / "bolts" / "heists.py").write_text(code)
+    done = call("--config", file, "try", written(tmp_path, [line % 7]))
+    assert (
+        "not counted: ZeroDivisionError: division by zero in bolt heists (heists.py, line 13)" in done.output
+    ), done.output
 
 
 @pytest.mark.parametrize("name", [name for name in LOGS if name != "columns"])

@@ -268,3 +268,34 @@ def test_built_in_bolts_are_noted_nowhere(suite: Suite) -> None:
     Declarations(Config(), suite.store).note_first_runs(BOLTS, refill)
     assert suite.store.load("positions", [f"declared:{name}" for name in BOLTS]) == {}
     refill.close()
+
+
+HALVES = """
+import msgspec
+from analytics.core.bolt import Bolt, Reads
+from analytics.core.measures import Sum
+from analytics.core.tuples import Gamelog
+
+class Fight(msgspec.Struct):
+    points: int
+
+def share(row):
+    return 100 // row.data.points
+
+halves = Bolt("halves", {"gamelog.pvp_log": Reads(Gamelog[Fight])}, {"shares": Sum(share)})
+"""
+
+
+def test_a_function_that_fails_is_named_and_nothing_is_lost_when_it_is_corrected(suite: Suite) -> None:
+    tables, path = sections(pvp=PVP), "/etc/analytics/bolts/halves.py"
+    suite.config = replace(suite.config, bolt_files={path: HALVES})
+    suite.restart(tables)
+    records = fights(Random(4), 30)
+    suite.send(records[:10] + [one | {"data": one["data"] | {"points": 0}} for one in records[10:]])
+    eventually(suite._greenlet.ready)
+    assert suite._greenlet.exception.__notes__ == ["in bolt halves (halves.py, line 11)"]
+    corrected = HALVES.replace("row.data.points\n", "(row.data.points or 1)\n")
+    suite.config = replace(suite.config, bolt_files={path: corrected})
+    suite.restart(tables)
+    eventually(lambda: {} != suite.documents("halves") == suite.expected("halves"))
+    eventually(lambda: suite.documents() == suite.expected())

@@ -44,7 +44,9 @@ class Counting:
         self.steps += 1
         gevent.sleep(0.01)
         if self.steps == self._dies_at:
-            raise ValueError(f"step {self.steps}")
+            error = ValueError(f"step {self.steps}")
+            error.add_note("in bolt pets (pets.py, line 7)")
+            raise error
 
     def stop(self) -> None:
         self._diary.append(f"stop {self.name}")
@@ -85,7 +87,11 @@ def test_the_death_of_a_node_ends_the_process_and_is_told(tmp_path: Path) -> Non
     )
     assert diary == ["start a", "start b", "stop b", "stop a"]
     [left] = LocalRegistry(tmp_path).list()
-    assert (left.name, left.last_error, alive(left)) == ("b", "ValueError: step 3", False)
+    assert (left.name, left.last_error, alive(left)) == (
+        "b",
+        "ValueError: step 3 in bolt pets (pets.py, line 7)",
+        False,
+    )
 
 
 @pytest.fixture
