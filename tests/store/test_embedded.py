@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from analytics.testing.ports import free_ports
 FIRST, *OTHERS = NAMES
 
 
-@pytest.fixture(params=[FIRST, *(pytest.param(name, marks=thorough) for name in OTHERS)])
+@pytest.fixture(scope="module", params=[FIRST, *(pytest.param(name, marks=thorough) for name in OTHERS)])
 def engine(request: pytest.FixtureRequest) -> Name:
     need_engine(request.param)
     return request.param
@@ -38,6 +38,22 @@ def engine(request: pytest.FixtureRequest) -> Name:
 @pytest.fixture
 def node_config(tmp_path: Path, engine: Name) -> Config:
     return Config(data=tmp_path, store=StoreSection(engine=engine, port=free_ports(1)[0]))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, engine: Name) -> Config:
+    return Config(
+        data=tmp_path_factory.mktemp("shared"), store=StoreSection(engine=engine, port=free_ports(1)[0])
+    )
+
+
+@pytest.fixture(scope="module")
+def node(shared: Config) -> Iterator[StoreNode]:
+    """Runs for all tests of this file that leave its server healthy, whatever they did to it."""
+    node = StoreNode(shared)
+    node.start()
+    yield node
+    node.stop()
 
 
 def test_it_starts_answers_and_stops(node_config: Config) -> None:
@@ -77,7 +93,7 @@ def insisted(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
-    node: StoreNode, node_config: Config
+    node: StoreNode, shared: Config
 ) -> None:
     ids = [f"a:{n}" for n in range(400)]
     acknowledged: dict[str, int] = dict.fromkeys(ids, 0)
@@ -85,7 +101,7 @@ def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
     done = threading.Event()
 
     def write_on() -> None:
-        store = open_store(node_config)
+        store = open_store(shared)
         version = 0
         while not done.is_set() or version < 3:
             writes = [Write(id, {"_v": version + 1, "fill": "x" * 200, "of": version}, version) for id in ids]
@@ -123,26 +139,27 @@ def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
         done.set()
         writer.result(60)
     assert interrupted, "no kill hit a bulk: the test shows nothing"
-    found = insisted(lambda: open_store(node_config).load("c", ids))
+    found = insisted(lambda: open_store(shared).load("c", ids))
     assert {id: document["_v"] for id, document in found.items()} == acknowledged
 
 
-def test_a_dead_server_is_reported_and_started_again(node: StoreNode, node_config: Config) -> None:
+def test_a_dead_server_is_reported_and_started_again(node: StoreNode, shared: Config) -> None:
+    restarts = node.state()["restarts"]
     os.kill(node.state()["server_pid"], signal.SIGKILL)
     step_until(node, lambda: "ended with code -9" in node.state()["error"])
     assert not node.state()["healthy"] and "store-server.log" in node.state()["error"]
     step_until(node, lambda: node.state()["healthy"])
-    assert node.state()["restarts"] == 1
-    open_store(node_config).ping()
+    assert node.state()["restarts"] == restarts + 1
+    open_store(shared).ping()
 
 
 def test_a_server_that_hangs_is_reported(
-    node: StoreNode, node_config: Config, monkeypatch: pytest.MonkeyPatch
+    node: StoreNode, shared: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_store(node_config)
+    store = open_store(shared)
     store.ping()
     monkeypatch.setattr("analytics.store.mongo.PING_SECONDS", 0.3)
-    pid = node.state()["server_pid"]
+    pid, restarts = node.state()["server_pid"], node.state()["restarts"]
     os.kill(pid, signal.SIGSTOP)
     # The signal has been sent, not taken: on a busy machine one more check may pass.
     step_until(node, lambda: not node.state()["healthy"])
@@ -151,19 +168,19 @@ def test_a_server_that_hangs_is_reported(
         store.ping()  # who only asks whether it is there does not wait as long as who writes
     os.kill(pid, signal.SIGCONT)
     step_until(node, lambda: node.state()["healthy"])
-    assert node.state()["restarts"] == 0
+    assert node.state()["restarts"] == restarts
 
 
-def test_one_node_looks_after_a_folder(node: StoreNode, node_config: Config) -> None:
+def test_one_node_looks_after_a_folder(node: StoreNode, shared: Config) -> None:
     other = StoreNode(
         msgspec.structs.replace(
-            node_config, store=msgspec.structs.replace(node_config.store, port=node_config.store.port + 1)
+            shared, store=msgspec.structs.replace(shared.store, port=shared.store.port + 1)
         )
     )
     with pytest.raises(AnalyticsError, match=f"another store node .* process {os.getpid()}"):
         other.start()
     other.stop()
-    open_store(node_config).ping()
+    open_store(shared).ping()
 
 
 def test_a_port_that_is_taken_is_said(node_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

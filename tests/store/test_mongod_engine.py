@@ -30,31 +30,39 @@ def config(tmp_path: Path) -> Config:
     return Config(data=tmp_path, store=StoreSection(engine="mongod", port=free_ports(1)[0]))
 
 
-@pytest.fixture
-def node(config: Config) -> Iterator[StoreNode]:
-    node = StoreNode(config)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    need_engine("mongod")
+    data = tmp_path_factory.mktemp("shared")
+    return Config(data=data, store=StoreSection(engine="mongod", port=free_ports(1)[0]))
+
+
+@pytest.fixture(scope="module")
+def node(shared: Config) -> Iterator[StoreNode]:
+    """Runs for all tests of this file that leave it as it is."""
+    node = StoreNode(shared)
     node.start()
     yield node
     node.stop()
 
 
-def test_nobody_reads_without_the_password(node: StoreNode, config: Config) -> None:
-    with MongoClient(MongodEngine(config).anonymous_uri()) as client:
+def test_nobody_reads_without_the_password(node: StoreNode, shared: Config) -> None:
+    with MongoClient(MongodEngine(shared).anonymous_uri()) as client:
         with pytest.raises(OperationFailure, match="requires authentication"):
             client.list_database_names()
         with pytest.raises(OperationFailure, match="requires authentication"):
             client.admin.command("createUser", "me", pwd="me", roles=["root"])
-    with MongoClient(embedded_uri(config)) as client:
+    with MongoClient(embedded_uri(shared)) as client:
         assert "health" in client.list_database_names()
 
 
-def test_who_may_not_read_the_password_can_ask_whether_it_answers(node: StoreNode, config: Config) -> None:
-    password = config.data / "store" / "password"
+def test_who_may_not_read_the_password_can_ask_whether_it_answers(node: StoreNode, shared: Config) -> None:
+    password = shared.data / "store" / "password"
     kept = password.with_name("kept")
     password.rename(kept)
     password.mkdir()  # not even root reads that
     try:
-        store = open_store(config, timeout=3)
+        store = open_store(shared, timeout=3)
         store.ping()
         store.close()
     finally:
@@ -151,19 +159,20 @@ def test_a_client_that_waits_for_the_first_start_is_never_refused(config: Config
     assert refused == []
 
 
-def test_data_of_the_release_before_is_made_the_servers_own(node: StoreNode, config: Config) -> None:
+def test_data_of_the_release_before_is_made_the_servers_own(node: StoreNode, shared: Config) -> None:
     """As after an upgrade of the program; the next one would refuse data that is two releases old."""
-    with MongoClient(embedded_uri(config)) as client:
+    with MongoClient(embedded_uri(shared)) as client:
         own = client.server_info()["version"].rsplit(".", 1)[0]
         before = f"{int(own.split('.')[0]) - 1}.0"
         client.admin.command("setFeatureCompatibilityVersion", before)
-        open_store(config).write("c", [Write("a", {"_v": 1}, 0)])
+        open_store(shared).write("c", [Write("a", {"_v": 1}, 0)])
     node.stop()
+    assert '"exitCode":0' in (shared.data / "log" / "store-server.log").read_text(), "a stop is in order"
     node.start()
-    with MongoClient(embedded_uri(config)) as client:
+    with MongoClient(embedded_uri(shared)) as client:
         found = client.admin.command("getParameter", featureCompatibilityVersion=1)
     assert found["featureCompatibilityVersion"]["version"] == own
-    assert open_store(config).load("c", ["a"])["a"]["_v"] == 1
+    assert open_store(shared).load("c", ["a"])["a"]["_v"] == 1
 
 
 @pytest.mark.parametrize(
@@ -215,29 +224,24 @@ def test_a_compressed_journal_is_recovered_before_compression_ends(config: Confi
 
 
 def test_a_long_log_is_cut_while_the_server_runs(
-    node: StoreNode, config: Config, monkeypatch: pytest.MonkeyPatch
+    node: StoreNode, shared: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("analytics.store.embedded.server.LOG_BYTES", 1000)
-    log = config.data / "log" / "store-server.log"
+    log = shared.data / "log" / "store-server.log"
     before = log.read_bytes()
     assert len(before) > 1000
     node.step()
     assert log.with_name("store-server.log.1").read_bytes().startswith(before)
-    with MongoClient(embedded_uri(config)) as client:
+    with MongoClient(embedded_uri(shared)) as client:
         client.admin.command("ping")
     assert b"\0" not in log.read_bytes(), "the server goes on at the end of the file"
 
 
-def test_it_speaks_no_compression_and_listens_on_the_loopback_only(node: StoreNode, config: Config) -> None:
-    with MongoClient(embedded_uri(config), compressors="zlib") as client:
+def test_it_speaks_no_compression_and_listens_on_the_loopback_only(node: StoreNode, shared: Config) -> None:
+    with MongoClient(embedded_uri(shared), compressors="zlib") as client:
         assert "compression" not in client.admin.command({"hello": 1, "compression": ["zlib", "snappy"]})
         options = client.admin.command("getCmdLineOpts")["parsed"]
     assert options["net"]["bindIp"] == "127.0.0.1" and options["net"]["unixDomainSocket"] == {
         "enabled": False
     }
     assert options["security"] == {"authorization": "enabled", "javascriptEnabled": False}
-
-
-def test_a_stop_is_in_order(node: StoreNode, config: Config) -> None:
-    node.stop()
-    assert '"exitCode":0' in (config.data / "log" / "store-server.log").read_text()

@@ -3,6 +3,7 @@
 import datetime
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64
 from bson.raw_bson import RawBSONDocument
+from click.testing import CliRunner, Result
 from forms import THOROUGH, thorough
 from needed import need_engine
 from pymongo import MongoClient
 
+from analytics.cli.store import store
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError
@@ -45,32 +48,58 @@ def config(tmp_path: Path) -> Config:
     return Config(data=tmp_path / "data", store=StoreSection(port=port), file=file)
 
 
-def fill(config: Config, name: Name) -> None:
-    """Have an engine keep documents, positions, and another database beside them."""
+Documents = dict[str, dict[Any, bytes]]
+
+
+def fill(config: Config, name: Name) -> Documents:
+    """Have an engine keep documents, positions, and another database beside them; return all that it has."""
     section = StoreSection(engine=name, port=config.store.port)
     node = StoreNode(Config(data=config.data, store=section))
     node.start()
-    store = open_store(config)
-    store.write("loginday", [Write(f"{n}", {"_v": 1, "count": n, "fill": "x" * 50}, 0) for n in range(MANY)])
-    store.write("_positions", [Write("worker", {"_v": 1, "heads": {"a": 7}}, 0)])
-    store.close()
+    opened = open_store(config)
+    opened.write("loginday", [Write(f"{n}", {"_v": 1, "count": n, "fill": "x" * 50}, 0) for n in range(MANY)])
+    opened.write("_positions", [Write("worker", {"_v": 1, "heads": {"a": 7}}, 0)])
+    opened.close()
     with MongoClient(embedded_uri(config)) as client:
         client["analytics"]["odd"].insert_one(dict(ODD))
         client["another"]["c"].insert_one({"_id": 1})
+    found = read(config)
     node.stop()
+    assert len(found["analytics.loginday"]) == MANY and "analytics._positions" in found
+    return found
 
 
-def documents(config: Config) -> dict[str, dict[Any, bytes]]:
+def documents(config: Config) -> Documents:
     """Return all that the engine in use has, started as a node."""
     node = StoreNode(config)
     node.start()
+    found = read(config)
+    node.stop()
+    return found
+
+
+def read(config: Config) -> Documents:
     with MongoClient(embedded_uri(config), document_class=RawBSONDocument) as client:
-        found = {
+        return {
             f"{database}.{name}": {one["_id"]: one.raw for one in client[database][name].find()}
             for database in ("analytics", "another")
             for name in client[database].list_collection_names()
         }
-    node.stop()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Documents]:
+    """A data folder in which secantus has documents, to be copied, and what it has."""
+    need_engine("secantus")
+    data = tmp_path_factory.mktemp("filled") / "data"
+    return data, fill(Config(data=data, store=StoreSection(port=free_ports(1)[0])), "secantus")
+
+
+@pytest.fixture
+def before(config: Config, folder: tuple[Path, Documents]) -> Documents:
+    """The documents that secantus has in the configured folder."""
+    source, found = folder
+    shutil.copytree(source, config.data)
     return found
 
 
@@ -78,21 +107,16 @@ def ignore(done: str, content: Content) -> None:
     """Report nothing."""
 
 
-def command(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "analytics", "--config", str(config.file), "store", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def said(config: Config, *arguments: str) -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(store, arguments, obj=config)
 
 
 @pytest.mark.parametrize("source", [pytest.param("secantus", marks=thorough), "mongod"])
 def test_all_documents_move_as_they_are(config: Config, source: Name) -> None:
-    fill(config, source)
-    before = documents(config)
-    assert len(before["analytics.loginday"]) == MANY and "analytics._positions" in before
-    done = command(config, "move")
+    before = fill(config, source)
+    command = [sys.executable, "-m", "analytics", "--config", str(config.file), "store", "move"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"compared analytics.loginday: {MANY:,} documents" in done.stdout
     assert re.search(r"then you may delete .*/store/", done.stdout)
@@ -100,20 +124,9 @@ def test_all_documents_move_as_they_are(config: Config, source: Name) -> None:
     assert documents(config) == before
 
 
-def test_documents_of_the_target_are_replaced_only_when_asked(config: Config) -> None:
-    fill(config, "secantus")
-    move(config, *direction(config, None, None), False, ignore)
-    with pytest.raises(AnalyticsError, match=r"secantus already has documents, in .*--overwrite"):
-        move(config, *direction(config, None, None), False, ignore)
-    assert read_record(config) == EngineRecord("mongod", moved_from="secantus")
-    move(config, *direction(config, None, None), True, ignore)
-    assert read_record(config) == EngineRecord("secantus", moved_from="mongod")
-    assert len(documents(config)["analytics.loginday"]) == MANY
-
-
-def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(config, "secantus")
-    before = documents(config)
+def test_a_copy_that_differs_is_not_used(
+    config: Config, before: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
     addresses: list[str] = []
 
     def start(server: EmbeddedServer) -> None:
@@ -132,9 +145,9 @@ def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.Mon
     assert documents(config) == before
 
 
-def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config: Config) -> None:
-    fill(config, "secantus")
-    before = documents(config)
+def test_a_move_that_was_killed_leaves_the_source_in_use_and_the_target_is_replaced_only_when_asked(
+    config: Config, before: Documents
+) -> None:
     arguments = [sys.executable, "-m", "analytics", "--config", str(config.file), "store", "move"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -144,39 +157,35 @@ def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config
         process.kill()
     assert read_record(config) == EngineRecord("secantus", moving_to="mongod")
     assert documents(config) == before, "the suite may go on meanwhile"
-    done = command(config, "move")
-    assert done.returncode == 0, done.stderr
+    move(config, *direction(config, None, None), False, ignore)
+    assert read_record(config) == EngineRecord("mongod", moved_from="secantus")
+    assert documents(config) == before
+    with pytest.raises(AnalyticsError, match=r"secantus already has documents, in .*--overwrite"):
+        move(config, *direction(config, None, None), False, ignore)
+    assert read_record(config) == EngineRecord("mongod", moved_from="secantus")
+    move(config, *direction(config, None, None), True, ignore)
+    assert read_record(config) == EngineRecord("secantus", moved_from="mongod")
     assert documents(config) == before
 
 
-def test_nothing_moves_while_nodes_run(config: Config) -> None:
-    fill(config, "secantus")
+def test_nothing_moves_while_nodes_run_and_the_address_opens_for_any_client(config: Config) -> None:
+    assert "nothing to move" in str(said(config, "move").exception)
+    assert not (config.data / "store").exists()
+    assert "has never run" in str(said(config, "address").exception)
+    node = StoreNode(config)
+    node.start()
+    with MongoClient(said(config, "address").stdout.strip()) as client:
+        assert "health" in client.list_database_names()
+    source = read_record(config)
+    assert source
+    with pytest.raises(AnalyticsError, match="another store node"):
+        move(config, source.engine, other(source.engine), False, ignore)
+    node.stop()
     worker = NodeEntry(
         name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(), version="1",
         since=time.time(), beat=time.time() + 3600,
     )  # fmt: skip
     registry = LocalRegistry(config.data)
     registry.beat(worker)
-    refused = command(config, "move")
-    assert refused.returncode == 1 and "nodes of this data folder run: worker-main" in refused.stderr
+    assert "nodes of this data folder run: worker-main" in str(said(config, "move").exception)
     registry.leave("worker-main")
-    node = StoreNode(config)
-    node.start()
-    with pytest.raises(AnalyticsError, match="another store node"):
-        move(config, "secantus", "mongod", False, ignore)
-    node.stop()
-
-
-def test_nothing_to_move(config: Config) -> None:
-    refused = command(config, "move")
-    assert refused.returncode == 1 and "nothing to move" in refused.stderr
-    assert not (config.data / "store").exists()
-
-
-def test_the_address_opens_for_any_client(config: Config) -> None:
-    assert "has never run" in command(config, "address").stderr
-    node = StoreNode(config)
-    node.start()
-    with MongoClient(command(config, "address").stdout.strip()) as client:
-        assert "health" in client.list_database_names()
-    node.stop()
