@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
@@ -30,6 +31,9 @@ COLUMNS_SECONDS = 2 * 3600
 
 FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
+
+KNOWN_TYPES = 256
+"""Tuple types whose plans are remembered: a folder is made for each group of documents, always from the same bolts."""
 
 
 class Delta(msgspec.Struct, gc=False):
@@ -265,7 +269,7 @@ class _Plan:
         for measure in bolt.measures.values():
             if measure.reads(topic) and self._paths is not None:
                 self._paths = None if measure.paths is None else self._paths | measure.paths
-        if self._rows or self.departures or self._part_of or not schema(topic, [self.tuple_type]).is_of_acct:
+        if self._rows or self.departures or self._part_of or not _is_of_acct(topic, self.tuple_type):
             self._paths = None
 
     def can_read(self, columns: AbstractSet[str]) -> bool:
@@ -320,6 +324,13 @@ def _joint(getters: Sequence[Getter]) -> Getter | None:
     return lambda row: tuple([get(row) for get in getters])
 
 
+@lru_cache(KNOWN_TYPES)
+def _is_of_acct(topic: str, tuple_type: type) -> bool:
+    """Say whether what reads a topic as this type wants times and accts alone."""
+    return schema(topic, [tuple_type]).is_of_acct
+
+
+@lru_cache(KNOWN_TYPES)
 def _weigher(tuple_type: type) -> Callable[[list[Any]], int]:
     """A bolt's tuple says how many spout tuples it stands for; a spout's stands for itself."""
     fields = {field.name for field in msgspec.structs.fields(tuple_type)}

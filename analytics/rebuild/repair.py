@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 import gevent
 
 from analytics.broker.clients import Refill
-from analytics.broker.wire import Head
+from analytics.broker.wire import BrokerState, Head
 from analytics.core.agree import NOTHING, Differences, ValueChanged, agreed_states, differences
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
@@ -73,9 +73,8 @@ class Repairer:
         for name in (name for name in upstream(self._catalogue, bolts) if name in set(bolts)):
             bolt = self._catalogue[name]
             reads = {topic: self._tail.cut[topic] for topic in bolt.reads if topic in self._tail.cut}
-            if reads:
-                self._wait({name: list(reads)}, heads_of(reads))
-            doubtful, too_many = self._first_pass(group, bolt)
+            state = self._wait({name: list(reads)}, heads_of(reads))
+            doubtful, too_many = self._first_pass(group, bolt, state)
             if too_many and not self._wanted.remove_many:
                 self.spared[name] += too_many
                 continue
@@ -87,14 +86,14 @@ class Repairer:
                 doubtful = self._round(group, bolt, doubtful)
             self._writer.done.restless += [(name, id_) for id_ in doubtful]
 
-    def _first_pass(self, group: Group, bolt: Bolt) -> tuple[list[str], int]:
+    def _first_pass(self, group: Group, bolt: Bolt, state: BrokerState) -> tuple[list[str], int]:
         """Return the ids of documents that may differ, and how many would have to go, if that is suspiciously many.
 
         The pass is cheap, and misses no document that differs. Documents at no hour or day of the area's zone do not count as
         extra as far as others replace them: the zone was changed.
         """
         name = bolt.name
-        passed = self._passed(name)
+        passed = self._passed(name, state)
         derived = group.documents(name, self._store)
         missing = group.keys(name, derived)
         replacing, extra, looked = len(missing), 0, 0
@@ -149,12 +148,12 @@ class Repairer:
         low = self._included_by_all(group, bolt) if by_meaning else {}
         again: list[str] = []
         for some in portions(ids, AT_ONCE):
-            passed = self._passed(bolt.name)
+            passed = self._passed(bolt.name, self._refill.state())
             checks = self._load(bolt, some)
             # What a stored document includes is in the Queue: having read that, we know all that it can say.
             self._tail.pump()
             if by_meaning:
-                self._passed(bolt.name)
+                self._passed(bolt.name, self._refill.state())
                 group.forget_versions()
             high = group.documents(bolt.name, self._store)
             keys = group.keys(bolt.name, high)
@@ -180,16 +179,15 @@ class Repairer:
             self._wait({name: topics}, goal)
         return low
 
-    def _passed(self, name: str) -> dict[str, int]:
-        """Return per topic the number that a bolt has saved: what its documents include at least."""
-        state = self._refill.state()
+    def _passed(self, name: str, state: BrokerState) -> dict[str, int]:
+        """Return per topic the number that a bolt has saved: what its documents include at least, if they are read after ``state``."""
         self._heads = {topic: head.number for topic, head in state.heads.items()}
         if state.log != self._tail.log:
             return {}
         return {topic: head.number for topic, head in state.bolts.get(name, {}).items()}
 
-    def _wait(self, bolts: Mapping[str, list[str]], goal: Mapping[str, Head] | None) -> None:
-        wait_for(self._refill, bolts, goal, self._wanted.timeout, self._tail.keep_up)
+    def _wait(self, bolts: Mapping[str, list[str]], goal: Mapping[str, Head] | None) -> BrokerState:
+        return wait_for(self._refill, bolts, goal, self._wanted.timeout, self._tail.keep_up)
 
     def _judge(
         self, bolt: Bolt, check: Check, passed: Mapping[str, int], low: _Documents, high: _Documents
