@@ -25,7 +25,8 @@ from analytics.config import (
     catalogue,
 )
 from analytics.config.sections import FunnelSection
-from analytics.runtime import connections
+from analytics.rebuild import queue
+from analytics.runtime import connections, draining
 from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import readers
@@ -107,7 +108,11 @@ class NearSuite:
         monkeypatch.setattr(store, "close", lambda: None)
         for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
-        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.2)
+        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.1)
+        monkeypatch.setattr(schedule, "TOTALS_REST", 0.0)
+        monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
+        for module in (draining, queue):
+            monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
         ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
         self._running: dict[str, tuple[Node, gevent.Greenlet]] = {}
         broker = Broker(ports, data, readers(config_of(world, data, ports)))

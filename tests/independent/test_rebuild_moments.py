@@ -17,9 +17,10 @@ from raw_months import world
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import BrokerSection, Config, TimersSection
-from analytics.core import periods
+from analytics.core import derive, periods, settle
 from analytics.core.numberset import NumberSet
-from analytics.core.settle import PART_SIZE, part_ids
+from analytics.core.settle import part_ids
+from analytics.rebuild import check
 from analytics.rebuild import run as rebuild
 from analytics.rebuild.gaps import FOR_EVER, gaps
 from analytics.rebuild.journals import JournalInfo
@@ -39,12 +40,31 @@ AREA = f"{1:024x}"
 DAY = 1538323200  # 2018-10-01 in Shanghai
 NOW = DAY + 14 * 86400
 LOGIN = "gamelog.login_logcount"
+PART_SIZE = 100
+"""Where lists are in parts, so that few records make several."""
+
+
+def small_world():
+    """Return a game of two areas, in one of which everything happens, and one of an area."""
+    every = world()
+    return replace(
+        every,
+        areas={id_: area for id_, area in every.areas.items() if area.game in ("dl", "solo")},
+        zones={game: zone for game, zone in every.zones.items() if game in ("dl", "solo")},
+    )
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    for module in (settle, derive, check):
+        monkeypatch.setattr(module, "PART_SIZE", PART_SIZE)
+    monkeypatch.setattr(settle, "STEP_SIZE", 5 * PART_SIZE)
 
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
     monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
-    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
+    running = JournalingSuite(small_world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
     running.count = 0
     yield running
     running.stop()
@@ -139,7 +159,7 @@ def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
 def test_what_bolts_have_stored_and_not_published_makes_no_timer_bolt_wrong(suite):
     suite.send(logins(suite, "abc"))
     suite.settled(0)
-    suite.store.late = 1.5
+    suite.store.late = 0.6
     suite.send(logins(suite, "cdef"))
     while suite.documents("coinday")[day_id()]["amount"] == 15:
         gevent.sleep(0.01)
@@ -239,10 +259,10 @@ def test_a_document_that_was_gone_is_heard_of_again(suite):
     assert suite.rebuild()[1] == []
 
 
-def test_lists_in_parts(suite):
-    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
-    for begin in range(0, len(accts), 1_500):
-        suite.send(logins(suite, accts[begin : begin + 1_500]))
+def test_lists_in_parts(suite, small_parts):
+    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 25)]
+    for begin in range(0, len(accts), 75):
+        suite.send(logins(suite, accts[begin : begin + 75]))
         suite.settled(0)
     public = suite.public()
     part = suite.documents("loginhour")[hour_id()]["parts"]["first"]
@@ -261,7 +281,7 @@ def test_lists_in_parts(suite):
     assert suite.rebuild()[1] == []
 
 
-def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
+def test_a_worker_that_writes_the_same_document_at_the_same_time(suite, small_parts):
     """Its parts do not get among those of the mended document, whichever of both is written."""
     accts = [f"acct{n}" for n in range(PART_SIZE + 10)]
     suite.send(logins(suite, accts))
@@ -574,10 +594,10 @@ def test_records_that_workers_rejected_leave_the_list_when_they_count(suite):
     assert suite.documents("loginday")[day_id()]["count"] == 3
 
 
-def test_parts_that_nobody_speaks_of(suite):
-    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
-    for begin in range(0, len(accts), 1_500):
-        suite.send(logins(suite, accts[begin : begin + 1_500]))
+def test_parts_that_nobody_speaks_of(suite, small_parts):
+    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 25)]
+    for begin in range(0, len(accts), 75):
+        suite.send(logins(suite, accts[begin : begin + 75]))
         suite.settled(0)
     public = suite.public()
     parts = suite.documents("loginday")[day_id()]["parts"]
@@ -634,9 +654,9 @@ def test_versions_and_numbers_that_are_none(suite):
     assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(4)] == [20] * 4
 
 
-def test_documents_whose_headers_can_not_be_decoded(suite):
+def test_documents_whose_headers_can_not_be_decoded(suite, small_parts):
     """Whatever is wrong with what they say to those that write them, they are derived again; no part of theirs is left."""
-    accts = [f"acct{n}" for n in range(PART_SIZE + 500)]
+    accts = [f"acct{n}" for n in range(PART_SIZE + 25)]
     suite.send(logins(suite, accts))
     for day in range(1, 5):
         suite.send(logins(suite, "abc", day))
