@@ -25,8 +25,14 @@ EXAMPLES = int(os.environ.get("ANALYTICS_TEST_EXAMPLES", "0"))
 """How many examples every law is tried on, to search for long; 0: as each says."""
 
 
-def examples(count: int) -> int:
-    """Return how many examples a law is tried on: ``count`` in the long form, else a quarter of them or less."""
+def examples(count: int, of_many: bool = False) -> int:
+    """Return how many examples a law is tried on: ``count`` in the long form, else a quarter of them or less.
+
+    ``of_many``: it is tried on a dozen things or more that have most of what they do in common. Half as many are enough in the shortest form.
+    """
     if EXAMPLES:
         return EXAMPLES
-    return count if LONG else max(count // SHARE, min(count, FEWEST))
+    if LONG:
+        return count
+    found = max(count // SHARE, min(count, FEWEST))
+    return found if THOROUGH or not of_many else max(1, found // 2)

@@ -74,7 +74,7 @@ def canonical(measure, state):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(60, of_many=True))
 @given(one=drawn, two=drawn, three=drawn)
 def test_merging_is_associative_and_commutative(name, one, two, three):
     measure = MEASURES[name]
@@ -99,7 +99,7 @@ def test_merging_is_associative_and_commutative(name, one, two, three):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(60, of_many=True))
 @given(one=drawn, two=drawn)
 def test_a_delta_adds_what_a_state_adds(name, one, two):
     measure = MEASURES[name]
@@ -126,7 +126,7 @@ def test_merging_leaves_what_is_merged_alone(name, one, two):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(30, of_many=True))
 @given(one=drawn, two=drawn)
 def test_what_may_be_added_up_is_what_all_rows_show_together(name, one, two):
     measure = MEASURES[name]
@@ -138,7 +138,7 @@ def test_what_may_be_added_up_is_what_all_rows_show_together(name, one, two):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(60, of_many=True))
 @given(one=drawn, two=drawn)
 def test_a_state_survives_storing(name, one, two):
     measure = MEASURES[name]
@@ -153,7 +153,7 @@ def test_a_state_survives_storing(name, one, two):
 
 
 @pytest.mark.parametrize("name", [name for name, one in MEASURES.items() if isinstance(one, Growing)])
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(60, of_many=True))
 @given(some=st.lists(drawn, max_size=4))
 def test_the_list_of_what_was_absorbed_is_the_state(name, some):
     measure = MEASURES[name]

@@ -30,7 +30,7 @@ from analytics.testing.setting import on_ports
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers", "timers"], ["syncuser"]]
 WITHIN_SECONDS = 900
-MONTHS = AUTUMN if LONG else replace(AUTUMN, first=date(2018, 10, 20), players=3)
+MONTHS = AUTUMN if LONG else replace(AUTUMN, first=date(2018, 10, 27), players=2)
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 
 

@@ -25,6 +25,8 @@ DAY = date(2024, 2, 1).toordinal()
 """Near the end of a February of 29 days, some days before the Monday of a week."""
 SPAN = 100
 law = settings(max_examples=examples(30))
+law_of_each = settings(max_examples=examples(30, of_many=True))
+"""Of every timer bolt, whose formula is looked at on more worlds."""
 ACCTS = "abcdefg"
 VALUES = 4
 
@@ -447,7 +449,7 @@ def test_a_timer_says_what_its_formula_says(naive, world, strangers):
     [naive for naive in NAIVE if TIMERS[naive.__name__].of_segments],
     ids=lambda naive: naive.__name__,
 )
-@law
+@law_of_each
 @given(world=worlds(), values=divisions(), strangers=st.integers(0, 3))
 def test_of_each_value_a_timer_says_what_its_formula_says_of_the_accts_with_it(
     naive, world, values, strangers
@@ -466,7 +468,7 @@ def test_of_each_value_a_timer_says_what_its_formula_says_of_the_accts_with_it(
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds(), values=divisions(), data=st.data())
 def test_what_a_value_changes_is_among_what_its_day_divides(timer, world, values, data):
     world.values, world.many = values, VALUES
@@ -505,7 +507,7 @@ def of_value(world, part, day):
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds(), data=st.data())
 def test_asked_for_some_days_in_any_order_it_says_the_same(timer, world, data):
     every = said(timer, world, periods(timer))
@@ -514,7 +516,7 @@ def test_asked_for_some_days_in_any_order_it_says_the_same(timer, world, data):
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds(), values=divisions(), many=st.sampled_from([0, VALUES]), strangers=st.integers(0, 70))
 def test_of_accts_that_are_a_bit_each_it_says_the_same(timer, world, values, many, strangers):
     world.values, world.many = values, many
@@ -558,7 +560,7 @@ ADDED = {"login": "logs_in", "signup": "signs_up", "pay": "pays"}
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds(), kind=st.sampled_from(["login", "signup", "pay"]), data=st.data())
 def test_what_a_change_changes_is_among_what_it_affects(timer, world, kind, data):
     day = data.draw(st.integers(DAY, DAY + SPAN))
@@ -640,7 +642,7 @@ def first_payments(world):
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds(), days_later=st.integers(1, 3))
 def test_what_time_changes_is_among_what_it_ages(timer, world, days_later):
     before = said(timer, world, periods(timer))
@@ -653,7 +655,7 @@ def test_what_time_changes_is_among_what_it_ages(timer, world, days_later):
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
-@law
+@law_of_each
 @given(world=worlds())
 def test_what_is_final_does_not_change_with_time(timer, world):
     before = said(timer, world, periods(timer))

@@ -6,7 +6,7 @@ from typing import Any
 
 import gevent
 import pytest
-from forms import long_form
+from forms import long_form, thorough
 from msgspec.structs import replace
 from timer_harness import A, B, C, at, channel, games, log, some_weeks
 from waiting import eventually
@@ -60,7 +60,7 @@ def counting(documents: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str
     ("collection", "moment"),
     [
         ("kpi_segment", "before"),
-        ("ltv_segment_total", "after"),
+        pytest.param("ltv_segment_total", "after", marks=thorough),
         pytest.param("kpi_segment", "after", marks=long_form),
         pytest.param("ltv_segment_total", "before", marks=long_form),
     ],
