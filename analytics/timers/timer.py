@@ -81,7 +81,7 @@ class Timer:
 
         A period of one day divides them by the values of that day, a week or month by those of its last day.
         """
-        for first in range(first_of(self.period, day) + 1, last + 1):
+        for first in range(first_of(self.period, day), last + 1):
             if first_of(self.period, first) == first:
                 yield first
 

@@ -7,13 +7,14 @@ import sys
 import time
 
 import gevent
+from forms import THOROUGH
 from gamelogs import accts, configured, exactly, line, toml
 from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import Source
 
-SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8"))
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8" if THOROUGH else "3"))
 SEED = int(os.environ.get("ANALYTICS_CRASH_SEED", "0")) or random.randrange(1 << 30)
 
 

@@ -13,6 +13,7 @@ from datetime import date
 import gevent
 import msgspec
 import pytest
+from forms import THOROUGH
 from gamelogs import OVER_TCP
 from polling import RunningBroker, step_until
 from roles import (
@@ -40,7 +41,7 @@ from analytics.spouts import poller
 from analytics.spouts.stdin import LineCounts, Piped
 from analytics.spouts.syncuser import SyncuserSpout
 
-SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8"))
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8" if THOROUGH else "3"))
 SEED = int(os.environ.get("ANALYTICS_CRASH_SEED", "0")) or random.randrange(1 << 30)
 GAMES = {area.game: Game(areas={area.id: AreaSection(plat=area.plat)}) for area in AREAS.values()}
 GREEK = b'{"roles": [{"uid": "alpha", "gra'
