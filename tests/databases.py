@@ -129,7 +129,8 @@ class Servers:
                 "electionTimeoutMillis": ELECTION_MILLISECONDS,
                 "heartbeatIntervalMillis": HEARTBEAT_MILLISECONDS,
             }
-            client.admin.command("replSetReconfig", settings)
+            # Without force it returns when a majority has heard of it, by the slow heartbeats that it asks for: after ten seconds.
+            client.admin.command("replSetReconfig", settings, force=True)
         return address
 
 
