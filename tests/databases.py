@@ -31,6 +31,8 @@ FLAGS = (
     "--setParameter", "scramSHA256IterationCount=5000",
     # 17 MB on disk at start, not 300.
     "--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)",
+    # Less of what a server does that has nothing to do. A write that is to be durable waits for neither.
+    "--journalCommitInterval", "500", "--setParameter", "disableLogicalSessionCacheRefresh=true",
 )  # fmt: skip
 FOLDER = "mongod-of-tests-"
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30

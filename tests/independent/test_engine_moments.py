@@ -67,7 +67,7 @@ class Play:
         data = self.folder / str(self.runs)
         data.mkdir()
         config = config_of(divided_world(), data, BrokerSection())
-        engine = NearEngine(config, Random(self.runs), 3_000, 12_000)
+        engine = NearEngine(config, Random(self.runs), 3_000 if THOROUGH else 6_000, 12_000)
         for some in self.portions[:portions]:
             engine.journal(some)
         return engine
