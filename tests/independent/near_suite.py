@@ -108,8 +108,8 @@ class NearSuite:
         monkeypatch.setattr(store, "close", lambda: None)
         for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
-        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.1)
-        monkeypatch.setattr(schedule, "TOTALS_REST", 0.0)
+        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.2)
+        monkeypatch.setattr(schedule, "TOTALS_REST", 0.5)
         monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
         for module in (draining, queue):
             monkeypatch.setattr(module, "POLL_SECONDS", 0.02)
