@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from in_process import in_process
 
 from analytics.cluster import LocalRegistry
 from analytics.config import Config, load
@@ -78,17 +79,12 @@ poll_seconds = 0.1
         return Supervisor(self.config)
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the suite, with the words that it wrote in one string, ``stdout``."""
-        process = self.popen(*arguments)
-        try:
-            output, _ = process.communicate(timeout=600)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        return subprocess.CompletedProcess(process.args, process.returncode, output)
+        """Run a command of the suite in this process, with the words that it wrote in one string, ``stdout``."""
+        done = in_process("--config", str(self.file), *arguments)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout + done.stderr)
 
     def popen(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Begin a command."""
+        """Begin a command in a process of its own."""
         command = [sys.executable, "-m", "analytics", "--config", str(self.file), *arguments]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         return subprocess.Popen(
@@ -116,6 +112,13 @@ poll_seconds = 0.1
         """Return what ``status --json`` prints, without a process for it."""
         return dict(msgspec.json.decode(msgspec.json.encode(facts(report(self.config)))))
 
+    def ensure_started(self) -> None:
+        """Start it where it does not run, as it is configured at first."""
+        self.configure()
+        if not self.supervisor.answers():
+            self.end()
+            self.must("start")
+
     def is_well(self) -> bool:
         """Whether ``status`` finds nothing wrong, as init systems ask it."""
         # Less than the time after which nodes that report nothing seem to hang: they are listed first.
@@ -133,6 +136,12 @@ poll_seconds = 0.1
     def journaled(self) -> int:
         """Return how many lines the spout has journaled."""
         return sum(file.read_bytes().count(b"\n") for file in (self.folder / "data").glob("gamelog_*.txt"))
+
+    def write_and_journal(self, count: int) -> None:
+        """Have that many more accts log in, and return when the spout has journaled that. What was read before is journaled by now."""
+        before = self.journaled()
+        self.write(count)
+        until(lambda: self.journaled() >= before + count)
 
     def counted(self) -> int:
         """Return how many accts the documents say logged in."""
