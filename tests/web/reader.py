@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from forms import THOROUGH
+
 SPAN = "game=dl&from=2026-03-20&to=2026-04-02"
 SPAN_DAYS, LAST_DAY = 14, "2026-04-02"
 USER, PASSWORD = "ann", "correct horse battery"
@@ -14,3 +16,8 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark zh": {"viewport": NARROW, "color_scheme": "dark", "locale": "zh-CN"},
 }
 """How readers see a page: by what the browser's context is made with."""
+
+
+def looks_of(name: str) -> dict[str, dict[str, Any]]:
+    """Return by what readers see what is in the way: all of them, or this one where there is little time."""
+    return LOOKS if THOROUGH else {name: LOOKS[name]}

@@ -64,8 +64,8 @@ def test_every_step_of_a_funnel_is_written_also_where_there_is_little_room(seen)
 
 def test_a_language_that_was_chosen_stays(seen):
     found = seen["in Chinese"]
-    assert found["switched"]["heading"] == "付费" and "game=dl&lang=zh" in found["switched"]["url"]
-    assert found["following"]["heading"] == "留存" and "game=dl&lang=zh" in found["following"]["url"]
+    assert found["switched"]["heading"] == "区服" and "game=dl&lang=zh" in found["switched"]["url"]
+    assert found["following"]["heading"] == "漏斗" and "game=dl&lang=zh" in found["following"]["url"]
     assert "lang=zh" in found["filtered"]
     assert found["again"] == "概览"
 

@@ -15,7 +15,7 @@ from typing import Any
 from browsing import DRAWN, FLAGS, WAIT_MS, grave
 from forms import THOROUGH
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
-from reader import LOOKS, PASSWORD, SPAN, USER, WALKS
+from reader import PASSWORD, SPAN, USER, WALKS, looks_of
 
 SHOWN = "#trouble:not([hidden])"
 STEP_MS = 4000
@@ -137,28 +137,28 @@ def rows(page: Page, table: str) -> int:
 
 def theme(browser: Browser, address: str) -> dict[str, Any]:
     """Follow the system, then choose, and see whether that is kept."""
-    page = shown(a_page(browser, color_scheme="dark"), address)
+    page = shown(a_page(browser, color_scheme="dark"), f"{address}/areas")
     found = {"system dark": look(page)}
     page.emulate_media(color_scheme="light")
     found["system light"] = look(page)
     page.locator("#theme").click()
     page.emulate_media(color_scheme="dark")
     found["chose light"] = look(page)
-    page.locator("nav a[href*='/payment']").first.click()
-    page.wait_for_url("**/payment**")
+    page.locator("nav a[href*='/funnels']").first.click()
+    page.wait_for_url("**/funnels**")
     page.wait_for_selector(DRAWN, state="attached")
     found["next page"] = look(page)
     page.reload()
     page.wait_for_selector(DRAWN, state="attached")
     found["loaded again"] = look(page)
-    page.evaluate("drawn.income.view.mine = true")
+    page.evaluate("drawn.funnel_steps.view.mine = true")
     page.locator("#theme").click()
-    soon(page, "drawn.income.view && !drawn.income.view.mine")  # its charts, too
+    soon(page, "drawn.funnel_steps.view && !drawn.funnel_steps.view.mine")  # its charts, too
     page.emulate_media(color_scheme="light")
     found["chose dark"] = look(page)
     page.goto(f"{address}/nowhere")
     found["an error"] = look(page)
-    shown(page, address).locator("#theme").click()
+    shown(page, f"{address}/areas").locator("#theme").click()
     found["chose the system"] = look(page)
     return found
 
@@ -258,7 +258,7 @@ def keyboard(browser: Browser, address: str) -> dict[str, Any]:
     found: dict[str, Any] = {"forward": stops(page, "Tab"), "back, narrow": stops(narrow, "Shift+Tab")}
     if THOROUGH:
         found |= {"back": stops(page, "Shift+Tab"), "narrow": stops(narrow, "Tab")}
-    page = shown(a_page(browser), f"{address}/?{SPAN}")
+    shown(page, f"{address}/?{SPAN}")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     found["skipped to"] = page.evaluate("document.activeElement.id")
@@ -336,7 +336,8 @@ def csv(browser: Browser, address: str) -> dict[str, Any]:
         (f"/economy?{SPAN}", "reasons", "CSV: Coins by reason"),
         (f"/areas?{SPAN}&sort=reg&order=asc&search=server", "areas", "CSV: Areas"),
     ):
-        shown(page, address + path)
+        if page.url != address + path:
+            shown(page, address + path)
         with page.expect_download() as begun:
             page.get_by_role("link", name=link, exact=True).click()
         text = begun.value.path().read_bytes().decode()
@@ -359,8 +360,8 @@ def wrong_addresses(browser: Browser, address: str) -> dict[str, Any]:
     """Ask for what there is not, and for what can't be."""
     found: dict[str, Any] = {
         f"{path} {name}": looked_at(a_page(browser, **context), address + path)
-        for path in ("/nowhere", "/?area=nope")
-        for name, context in LOOKS.items()
+        for path, one in (("/nowhere", "light en"), ("/?area=nope", "dark zh"))
+        for name, context in looks_of(one).items()
     }
     page = a_page(browser, timed=True)
     for name, path in (("nowhere", "/nowhere"), ("filter", "/payment?game=dl&area=nope")):
@@ -387,20 +388,22 @@ def wrong_addresses(browser: Browser, address: str) -> dict[str, Any]:
 def away(browser: Browser, address: str) -> dict[str, Any]:
     """Have pages open, and open others, while the store is away, then the dashboard too; then they come back."""
     live = shown(a_page(browser, timed=True), f"{address}/?{SPAN}")
-    narrow = {name: a_page(browser, timed=True, **context) for name, context in LOOKS.items()}
+    narrow = {name: a_page(browser, timed=True, **context) for name, context in looks_of("dark zh").items()}
     for page in narrow.values():
-        shown(page, f"{address}/retention?{SPAN}")
+        shown(page, f"{address}/areas?{SPAN}")
     live.evaluate(LISTENING)
     happen("store away")
     found: dict[str, Any] = {}
     for name, page in {"live": live, **narrow}.items():
         until(page, f"document.querySelector({SHOWN!r})")
-        found[name] = judged(page) | {"words": page.locator("#trouble").inner_text()}
-    opened = a_page(browser, timed=True)
-    answer = opened.goto(f"{address}/payment?{SPAN}")
+        found[name] = {"words": page.locator("#trouble").inner_text()} | (
+            judged(page) if page != live else {}
+        )
+    for name, context in reversed(looks_of("light en").items()):
+        opened = a_page(browser, timed=True, **context)
+        answer = opened.goto(f"{address}/payment?{SPAN}")
+        found[f"error {name}"] = judged(opened)
     found["opened"] = [answer and answer.status, opened.locator("main").inner_text()]
-    for name, context in LOOKS.items():
-        found[f"error {name}"] = looked_at(a_page(browser, **context), f"{address}/payment?{SPAN}")
     opened.evaluate(LISTENING)
     opened.get_by_role("link", name="Try now").focus()
     with opened.expect_response("**/payment**"):
@@ -462,11 +465,11 @@ def gone(live: Page, waiting: Page) -> dict[str, Any]:
 def log_in(browser: Browser, address: str) -> dict[str, Any]:
     """Log in, wrongly and rightly, and out; then guess."""
     found: dict[str, Any] = {
-        look: looked_at(a_page(browser, **context), f"{address}/payment?{SPAN}")
-        for look, context in LOOKS.items()
+        look: looked_at(a_page(browser, **context), f"{address}/areas?{SPAN}")
+        for look, context in looks_of("dark zh").items()
     }
     page = a_page(browser)
-    page.goto(f"{address}/payment?{SPAN}&lang=zh")
+    page.goto(f"{address}/areas?{SPAN}&lang=zh")
     found["sent to"] = page.locator("h1").inner_text()
     page.locator("a[data-language=en]").click()
     page.wait_for_url("**lang=en**")
@@ -497,7 +500,7 @@ def log_in(browser: Browser, address: str) -> dict[str, Any]:
 def session_ends(page: Page, address: str, found: dict[str, Any]) -> None:
     """Have a page open while its session ends: it asks for the log-in by itself, and comes back to where it was."""
     page.clock.install()
-    page.goto(f"{address}/retention?{SPAN}")
+    page.goto(f"{address}/areas?{SPAN}")
     give(page, PASSWORD)
     page.wait_for_selector(DRAWN, state="attached")
     happen("guarded anew")
