@@ -1,14 +1,14 @@
 """A suite of real processes, and what the end-to-end tests do with it."""
 
-import os
-import subprocess
-import sys
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
-from analytics.config import Config
+from analytics.config import Config, load
 from analytics.runtime.draining import drain
+from analytics.spouts.stdin import Piped
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
@@ -38,18 +38,17 @@ def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str, mo
     return file
 
 
-def pipe(file: Path, lines: list[bytes], *words: str) -> str:
-    """Pipe lines in, as a process of its own, and return its closing line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "analytics", "--config", str(file), "read-stdin-gamelog", *words],
-        input=b"".join(line + b"\n" for line in lines),
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode().splitlines()[-1]
+def pipe(file: Path, lines: list[bytes], source: str = "") -> str:
+    """Put lines in as ``read-stdin-gamelog`` does, and return its closing line.
+
+    Args:
+        source: the name of lines that have no id.
+    """
+    with tempfile.TemporaryFile() as stream:
+        stream.writelines(line + b"\n" for line in lines)
+        stream.seek(0)
+        with closing(Piped(load(file), source)) as piped:
+            return str(piped.read(stream.fileno()))
 
 
 def settled(config: Config) -> BrokerState:

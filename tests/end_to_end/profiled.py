@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from urllib.parse import urlencode
 import gevent
 from dashboard_csvs import BY_NAME, CSVS
 from forms import THOROUGH
+from in_process import in_process
 from pymongo import MongoClient
 from pymongo.database import Database
 from recent import saturday
@@ -33,8 +31,7 @@ from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.timers.start import NAME as START
 
-ROOT = Path(__file__).resolve().parents[2]
-NODES = [["broker"], ["workers", "timers"], ["dashboard"], ["gamelog", "payment", "syncuser"]]
+NODES = [["broker"], ["workers", "timers", "dashboard", "gamelog", "payment", "syncuser"]]
 """By process: few, as each takes time to start."""
 
 DATABASE = "analytics"
@@ -182,9 +179,6 @@ def _an_area(file: Path) -> str:
 
 
 def _run(file: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "analytics", "--config", str(file), *words],
-        capture_output=True, text=True, timeout=PATIENCE, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = in_process("--config", str(file), *words)
     assert done.returncode == 0, f"{words}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
     return done.stdout

@@ -75,7 +75,7 @@ class Site:
 
     def put(self, name: str, lines: list[bytes]) -> str:
         """Pipe a log in, and return the closing line when all of it is counted."""
-        closing = pipe(self.file, lines, "--source", name)
+        closing = pipe(self.file, lines, name)
         drain(self.config, 120)
         return closing
 

@@ -1,9 +1,6 @@
 """Logs of three other games, read from configuration alone: real processes, and each number computed beside them from what was written."""
 
-import os
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import gevent
-from end_to_end_harness import NODES, ROOT, configured, documents, settled
+from end_to_end_harness import NODES, configured, documents, pipe, settled
+from in_process import in_process
 
 from analytics.broker.clients import Refill
 from analytics.config import areas
@@ -122,14 +120,7 @@ class Game:
 
 
 def command(file: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "analytics", "--config", str(file), *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=300,
-        check=False,
-    )
+    done = in_process("--config", str(file), *words)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -234,18 +225,9 @@ def test_three_logs_of_other_games_and_a_corrected_mapping(tmp_path, database):
         check_dashboard(suite, game)
         # A journal of such lines may be piped in again.
         journals = b"".join(one.read_bytes() for one in sorted((tmp_path / "data").glob("gamelog_*.txt")))
-        done = subprocess.run(
-            [sys.executable, "-m", "analytics", "--config", str(file), "read-stdin-gamelog", "replay"],
-            input=journals,
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            timeout=300,
-            check=True,
-        )
         total = 3 * count + matching
-        assert (
-            done.stdout.decode().split("\n")[0] == f"read {total}, accepted 0, repeated {total}, rejected 0"
-        )
+        closing = pipe(file, journals.splitlines())
+        assert closing == f"read {total}, accepted 0, repeated {total}, rejected 0"
         check(suite, game)
         # So may the rejected line, once it can be used.
         file.write_text(right.replace('amount = "coins.delta"', 'amount = "player"'))

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import gevent
 import pytest
 from end_to_end_harness import ROOT
 from forms import long_form
+from in_process import in_process
 from mongod_users import PASSWORD, add_root, as_user
 from pymongo import MongoClient
 from recent import saturday
@@ -57,8 +56,7 @@ def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 
 def analytics(file: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "analytics", "--config", str(file), *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
+    done = in_process("--config", str(file), *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

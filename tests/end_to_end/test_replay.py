@@ -38,16 +38,16 @@ def test_a_journal_again_in_reverse_and_around_a_crash(tmp_path, database):
     first, second = lines[:1_500], lines[1_500:]
     file = configured(tmp_path, {AREA: {"game": "dl", "plat": "2001"}}, "Asia/Shanghai", database.toml)
     with Suite(file, NODES) as suite:
-        assert pipe(file, first[::-1], "replay") == "read 1500, accepted 1500, repeated 0, rejected 0"
+        assert pipe(file, first[::-1]) == "read 1500, accepted 1500, repeated 0, rejected 0"
         suite.kill("broker")
         suite.kill(COUNTING)
         suite.restart("broker")
         suite.restart(COUNTING)
         # The half that is new, among lines that are known.
-        closing = pipe(file, second + first[500:], "replay")
+        closing = pipe(file, second + first[500:])
         assert closing == "read 2500, accepted 1500, repeated 1000, rejected 0"
-        assert pipe(file, lines, "replay") == "read 3000, accepted 0, repeated 3000, rejected 0"
-        assert pipe(file, lines[::-1], "replay") == "read 3000, accepted 0, repeated 3000, rejected 0"
+        assert pipe(file, lines) == "read 3000, accepted 0, repeated 3000, rejected 0"
+        assert pipe(file, lines[::-1]) == "read 3000, accepted 0, repeated 3000, rejected 0"
         state = settled(suite.config)
         assert state.sources["gamelog/s1"].accepted == 3_000
         assert state.heads["gamelog.yuanbao_logchange"].records == 3_000

@@ -2,8 +2,7 @@
 that a game gets or loses."""
 
 import json
-import subprocess
-import sys
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -12,19 +11,21 @@ from typing import Any
 
 import gevent
 import pytest
-from end_to_end_harness import COUNTING, NODES, ROOT, configured, settled
+from end_to_end_harness import COUNTING, NODES, configured, settled
 from forms import THOROUGH, thorough
 from gevent.pywsgi import WSGIServer
+from in_process import in_process
 from waiting import eventually
 
 from analytics.core.periods import zone
-from analytics.runtime.suite import Suite
+from analytics.runtime.suite import ProcessNotUp, Suite
 from analytics.store import open_store
 
 AREA, OTHER = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 AREAS = {one: {"game": "dl", "plat": "2001"} for one in (AREA, OTHER)}
 LOCAL = zone("Asia/Shanghai")
 FIRST, SECOND, NOW = "2026-03-01", "2026-03-02", LOCAL.day_of("2026-03-02") + 50_000
+WITH_PAYMENTS = [NODES[0], [*NODES[1], "payment"]]
 BOLTS = ("paysummary", "payorderdetail", "revenueday", "server", "userpay")
 
 
@@ -133,8 +134,7 @@ def expect(file: Path, expected: dict[tuple[str, str], tuple[int, int, int]]) ->
 def rebuilt(file: Path, *words: str, names: Sequence[str] = BOLTS) -> list[dict[str, Any]]:
     """Return what a rebuild of payments changes."""
     bolts = [word for name in names for word in ("--bolt", name)]
-    command = [sys.executable, "-m", "analytics", "--config", str(file), "rebuild", "--json", *bolts, *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
+    done = in_process("--config", str(file), "rebuild", "--json", *bolts, *words)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -182,7 +182,7 @@ def test_payments_stay_on_their_days_when_the_zone_is_corrected(
         (AREA, "2"): (SECOND, False),
         (OTHER, "3"): (SECOND, False),
     }
-    with Suite(file, [*NODES, ["payment"]]):
+    with Suite(file, WITH_PAYMENTS):
         expect(file, interface.sums())
     file.write_text(file.read_text().replace('timezone = "Asia/Shanghai"', f'timezone = "{further}"'))
     with Suite(file, NODES):
@@ -198,8 +198,7 @@ def test_payments_stay_on_their_days_when_the_zone_is_corrected(
 
 def command(file: Path, *words: str) -> tuple[int, str]:
     """Return the exit status of a command, and all that it says."""
-    whole = [sys.executable, "-m", "analytics", "--config", str(file), *words]
-    done = subprocess.run(whole, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
+    done = in_process("--config", str(file), *words)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
@@ -214,9 +213,8 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     own = file.read_text().replace("[games.dl]\n", '[games.dl]\ncurrency = "CNY"\n')
     rated = own.replace("[games.dl.areas", f'[games.dl.rates.USD]\n"{FIRST}" = "7"\n[games.dl.areas', 1)
     file.write_text(own)
-    nodes = [*NODES, ["payment"]]
     interface.listed = {(AREA, "1"): (FIRST, False), (OTHER, "2"): (SECOND, False)}
-    with Suite(file, nodes):
+    with Suite(file, WITH_PAYMENTS):
         expect(file, interface.sums())
     file.write_text(rated)
     assert "were converted at other rates" not in command(file, "check")[1]
@@ -226,7 +224,7 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     with Suite(file, NODES):
         # A payment in USD that is journaled before workers know of the rates may have been counted without.
         eventually(lambda: noted_rates(file))
-    with Suite(file, nodes):
+    with Suite(file, WITH_PAYMENTS):
         expect(file, expected)
         assert "were converted at other rates" not in command(file, "check")[1]
     file.write_text(own)
@@ -234,9 +232,12 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     status, said = command(file, "check")
     assert status and why in said
     with Suite(file, [["broker"]]):
-        for words in (["rebuild"], ["start"], *([["run", "workers"], ["restart"]] if THOROUGH else [])):
+        for words in (["rebuild"], ["start"], *([["restart"]] if THOROUGH else [])):
             status, said = command(file, *words)
             assert status and why in said
+        if THOROUGH:
+            with pytest.raises(ProcessNotUp, match=re.escape(why)), Suite(file, [["workers"]]):
+                pass
     assert stored(file) == expected
     file.write_text(rated)
     with Suite(file, NODES):

@@ -44,7 +44,7 @@ def test_transfer_data_count(tmp_path, store):
     section, nodes = store
     file = configured(tmp_path, CASE["areas"], CASE["timezone"], section)
     with Suite(file, nodes) as suite:
-        closing = pipe(file, list(journal_lines()), "replay")
+        closing = pipe(file, list(journal_lines()))
         assert closing == "read 38, accepted 38, repeated 0, rejected 0"
         state = settled(suite.config)
         spouts = {name.split("/")[0]: one.accepted for name, one in state.sources.items()}

@@ -16,6 +16,7 @@ from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
+REASON = "$.data.acct: expected string, got nothing"
 SECONDS = 600.0
 """For a line to be counted, on a machine that others use."""
 
@@ -81,6 +82,9 @@ def wait_for(read: Callable[[], str], *texts: str) -> None:
 
 
 def test_a_reader_gets_to_a_number(reader: Reader, tmp_path: Path) -> None:
+    def page(path: str) -> str:
+        return requests.get(f"http://127.0.0.1:{reader.port}{path}", timeout=600).text
+
     def dau() -> str:
         answer = requests.get(f"http://127.0.0.1:{reader.port}/api/v1/overview?game=mygame", timeout=600)
         return f"DAU {answer.json()['tiles'][0]['today']}" if answer.ok else answer.text
@@ -89,14 +93,13 @@ def test_a_reader_gets_to_a_number(reader: Reader, tmp_path: Path) -> None:
     reader.next()  # a configuration
     assert re.match("ok +configuration", reader.next())
     assert "started" in reader.next()
-    reader.next()  # show loginday
-    wait_for(reader.again, "│ ann ")
     wait_for(dau, "DAU 1")
+    assert "│ ann " in reader.next()  # show loginday
     reader.next()  # more lines
     wait_for(dau, "DAU 2")
     reader.next()  # a wrong line
-    reader.next()  # rejected
-    wait_for(reader.again, "$.data.acct: expected string, got nothing")
+    wait_for(lambda: page("/api/v1/system/rejected.csv"), REASON)
+    assert REASON in reader.next()  # rejected
     assert "accepted 0" in reader.next()
     reader.next()  # stop and clean up
     assert not (tmp_path / "first").exists()
