@@ -19,7 +19,7 @@ CHECKS = (
     "negative_data_rejection,unsupported_method"
 )
 PATIENCE = 1500
-FEW = "overview|payment|areas|economy|collections|live|views|links|accts"
+FEW = "areas|economy|live|views|accts"
 """The pages that are asked for where there is no time for all: their parameters are of every kind."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from dashboard_csvs import CSVS
 from databases import Database
 from flask import Flask
+from forms import THOROUGH, examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.monitoring import CommandListener
@@ -20,7 +21,7 @@ from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.filters import NAMES
 from analytics.web.pages import PAGES
 
-EXAMPLES = int(os.environ.get("ANALYTICS_FUZZ_EXAMPLES", "0")) * 10 or 300
+EXAMPLES = int(os.environ.get("ANALYTICS_FUZZ_EXAMPLES", "0")) * 10 or (300 if THOROUGH else examples(300))
 LOG_IN = {"saslStart", "saslContinue"}
 MARK = "q1z"
 """Stands before and after everything that a browser must not take for markup."""
