@@ -51,7 +51,7 @@ LISTENING = """() => {
 
 
 def main(chromium: str, open_to_all: str, guarded: str, *names: str) -> None:
-    """Take the walks of these names, or every one, each in a context of its own."""
+    """Take the walks of these names, or every one."""
     walks: dict[str, Callable[[Browser, str], Any]] = {
         "theme": theme,
         "place": place,
@@ -70,10 +70,13 @@ def main(chromium: str, open_to_all: str, guarded: str, *names: str) -> None:
                 found = walks[name](browser, addresses.get(name, open_to_all))
             except (Error, AssertionError) as error:
                 found = {"broke off": f"{type(error).__name__}: {error}"}
+                KEPT.clear()
                 for what in ("store back", "dashboard back"):
                     happen(what)
+            kept = [page.context for page in KEPT.values()]
             for context in browser.contexts:
-                context.close()
+                if context not in kept:
+                    context.close()
             print(json.dumps({"walk": name, "found": found}), flush=True)
         browser.close()
 
@@ -84,12 +87,20 @@ def happen(what: str) -> None:
     assert sys.stdin.readline().strip() == "done"
 
 
+KEPT: dict[bool, Page] = {}
+"""Wide pages that walks have left, by whether they are timed: what a browser has compiled for one, it need not again."""
+
+
 def a_page(browser: Browser, timed: bool = False, **context: Any) -> Page:
-    """Return a new page. ``timed``: its clock can be put forward."""
+    """Return a new page, or one that an earlier walk has left. ``timed``: its clock can be put forward."""
+    if not context and timed in KEPT:
+        return KEPT[timed]
     page = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **context}).new_page()
     page.set_default_timeout(WAIT_MS)
     if timed:
         page.clock.install()
+    if not context:
+        KEPT[timed] = page
     return page
 
 
@@ -137,7 +148,9 @@ def rows(page: Page, table: str) -> int:
 
 def theme(browser: Browser, address: str) -> dict[str, Any]:
     """Follow the system, then choose, and see whether that is kept."""
-    page = shown(a_page(browser, color_scheme="dark"), f"{address}/areas")
+    page = a_page(browser)
+    page.emulate_media(color_scheme="dark")
+    shown(page, f"{address}/areas")
     found = {"system dark": look(page)}
     page.emulate_media(color_scheme="light")
     found["system light"] = look(page)
