@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers", "timers"]]
 """What runs beside a MongoDB, by process: few, as each takes time to start. Without one, the node ``store`` comes first."""
 
+IN_ONE = [[name for names in NODES for name in names]]
+"""The same in one process, where a test kills none of them."""
+
 COUNTING = "workers+timers"
 """The name of the process that counts."""
 

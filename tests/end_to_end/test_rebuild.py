@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from end_to_end_harness import NODES, ROOT, configured, pipe, settled
+from end_to_end_harness import IN_ONE, ROOT, configured, pipe, settled
 from forms import LONG
 from in_process import in_process
 
@@ -93,7 +93,7 @@ def running(tmp_path, database):
         plat = f'plat = "{of["plat"]}"\n'
         text = text.replace(plat, f'{plat}corpid = "{of["plat"]}"\nserver_name = "s{area}"\n')
     file.write_text(text)
-    with Suite(file, NODES) as suite:
+    with Suite(file, IN_ONE) as suite:
         one = Running(suite)
         yield one
         one.store.close()

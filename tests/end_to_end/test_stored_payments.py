@@ -11,7 +11,7 @@ from typing import Any
 
 import gevent
 import pytest
-from end_to_end_harness import COUNTING, NODES, configured, settled
+from end_to_end_harness import COUNTING, IN_ONE, NODES, configured, settled
 from forms import THOROUGH, thorough
 from gevent.pywsgi import WSGIServer
 from in_process import in_process
@@ -25,7 +25,7 @@ AREA, OTHER = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 AREAS = {one: {"game": "dl", "plat": "2001"} for one in (AREA, OTHER)}
 LOCAL = zone("Asia/Shanghai")
 FIRST, SECOND, NOW = "2026-03-01", "2026-03-02", LOCAL.day_of("2026-03-02") + 50_000
-WITH_PAYMENTS = [NODES[0], [*NODES[1], "payment"]]
+WITH_PAYMENTS = [[*IN_ONE[0], "payment"]]
 BOLTS = ("paysummary", "payorderdetail", "revenueday", "server", "userpay")
 
 
@@ -185,7 +185,7 @@ def test_payments_stay_on_their_days_when_the_zone_is_corrected(
     with Suite(file, WITH_PAYMENTS):
         expect(file, interface.sums())
     file.write_text(file.read_text().replace('timezone = "Asia/Shanghai"', f'timezone = "{further}"'))
-    with Suite(file, NODES):
+    with Suite(file, IN_ONE):
         assert rebuilt(file) != []
         settled(Suite(file).config)
         assert stored(file) == interface.sums()
@@ -221,7 +221,7 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     interface.listed[AREA, "3"] = SECOND, False
     interface.currencies["3"] = "USD"
     expected = interface.sums() | {(AREA, SECOND): (1, 1, 42)}
-    with Suite(file, NODES):
+    with Suite(file, IN_ONE):
         # A payment in USD that is journaled before workers know of the rates may have been counted without.
         eventually(lambda: noted_rates(file))
     with Suite(file, WITH_PAYMENTS):
@@ -240,6 +240,6 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
                 pass
     assert stored(file) == expected
     file.write_text(rated)
-    with Suite(file, NODES):
+    with Suite(file, IN_ONE):
         expect(file, expected)
         assert rebuilt(file, "--dry-run") == []

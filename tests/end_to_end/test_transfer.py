@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from end_to_end_harness import NODES, configured, documents, pipe, settled
+from forms import thorough
 from needed import EMBEDDED, need
 
 from analytics.runtime.suite import Suite
@@ -31,7 +32,7 @@ def journal_lines():
         yield msgspec.json.encode({"id": f"{spout}/golden@1:{counts[spout]}"} | one["tuple"])
 
 
-@pytest.fixture(params=["mongod", "secantusdb"])
+@pytest.fixture(params=["mongod", pytest.param("secantusdb", marks=thorough)])
 def store(request):
     """The section that configures the store, as TOML, and the nodes that run."""
     if request.param == "mongod":

@@ -13,7 +13,15 @@ WIDTHS = (360, 400, 768, 1024, 1280, 1920) if THOROUGH else (360, 1024)
 """The widths at which nothing may overlap."""
 
 THEMES = {1280: "light", 400: "dark"}
-LIKE_OTHERS = ("online", "payers", "economy", "games", "collections/pvp_hours", "collections/pvp_accts")
+LIKE_OTHERS = (
+    "online",
+    "payers",
+    "economy",
+    "progress",
+    "games",
+    "collections/pvp_hours",
+    "collections/pvp_accts",
+)
 """Pages of the same parts as others: they are looked at where there is time."""
 
 AT_ALL_WIDTHS = "funnels"
