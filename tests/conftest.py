@@ -34,11 +34,12 @@ hypothesis.settings.load_profile("here")
 
 FIRST = (
     "tests/deploy/",
-    "tests/service/test_service",
     "tests/web/test_walks",
-    "tests/cli/test_demo",
+    "tests/service/test_service",
     "tests/end_to_end/test_crash",
     "tests/web/test_pages_in_a_browser",
+    "tests/cli/test_running_suite",
+    "tests/cli/test_demo",
     "tests/spouts/test_syncuser.py",
     "tests/end_to_end/test_backup",
     "tests/store/test_probe",

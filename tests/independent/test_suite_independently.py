@@ -12,7 +12,7 @@ from random import Random
 
 import gevent
 from databases import Database
-from forms import LONG
+from forms import LONG, THOROUGH
 from near_suite import MERGED_ON, money_of
 from plain_numbers import FUNNELS, Record, World, emptied, of_days, of_records, of_steps
 from raw_months import AUTUMN, sent, world
@@ -30,7 +30,10 @@ from analytics.testing.setting import on_ports
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers", "timers"], ["syncuser"]]
 WITHIN_SECONDS = 900
-MONTHS = AUTUMN if LONG else replace(AUTUMN, first=date(2018, 10, 27), players=2)
+SHORTER = (
+    {"first": date(2018, 10, 20), "players": 3} if THOROUGH else {"first": date(2018, 10, 27), "players": 2}
+)
+MONTHS = AUTUMN if LONG else replace(AUTUMN, **SHORTER)
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 
 
