@@ -34,6 +34,7 @@ hypothesis.settings.load_profile("here")
 
 FIRST = (
     "tests/deploy/",
+    "tests/end_to_end/test_rollback",
     "tests/web/test_walks",
     "tests/service/test_service",
     "tests/end_to_end/test_crash",
