@@ -33,7 +33,7 @@ FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
 
 KNOWN_TYPES = 256
-"""Tuple types whose plans are remembered: a folder is made for each group of documents, always from the same bolts."""
+"""Of so many tuple types it is remembered how they are read: a folder is made for each group of documents, always from the same bolts."""
 
 
 class Delta(msgspec.Struct, gc=False):

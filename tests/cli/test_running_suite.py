@@ -228,7 +228,7 @@ def test_tail_prints_tuples_as_they_pass(analytics: Run, running: RunningSuite) 
         + "\n"
         for n in range(3)
     )
-    for number in itertools.count():  # whoever begins to listen has missed what came before
+    for number in itertools.count():  # one that begins to listen has missed what came before
         put = gevent.subprocess.run(
             [str(ROOT / "bin" / "read_stdin_gamelog"), "--source", f"hello{number}"],
             input=lines.encode(), capture_output=True, env={"ANALYTICS_CONFIG": str(running.file), "PATH": "/usr/bin:/bin"},

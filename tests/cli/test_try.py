@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from failing_bolt import HALVES
 
 from analytics.cli.check_sources import _sample
 from analytics.cli.main import cli
@@ -54,40 +55,24 @@ def test_it_names_bolts_of_the_configuration(tmp_path: Path) -> None:
     assert "counted by pvp" in done.output and '$.data.points: expected int, got "x"' in done.output
 
 
-HEISTS = """
-import msgspec
-from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Count, Sum
-from analytics.core.tuples import Gamelog
-
-class Heist(msgspec.Struct):
-    loot: int
-
-def share(row):
-    return 100 // row.data.loot
-
-heists = Bolt("heists", {"gamelog.heist": Reads(Gamelog[Heist])}, {"shares": Sum(share)})
-"""
-
-
 def test_it_folds_a_record_for_the_bolts_of_files(tmp_path: Path) -> None:
     file = tmp_path / "analytics.toml"
     file.write_text('[games.dl.areas.s1]\nplat = "1"\n')
     (tmp_path / "bolts").mkdir()
-    (tmp_path / "bolts" / "heists.py").write_text(HEISTS)
-    line = '{"op":{"code":"heist"},"area":"s1","ts":1420688004,"data":{"loot":%s}}'
+    (tmp_path / "bolts" / "halves.py").write_text(HALVES)
+    line = '{"op":{"code":"pvp_log"},"area":"s1","ts":1420688004,"data":{"points":%s}}'
     done = call("--config", file, "try", written(tmp_path, [line % 3]))
-    assert "counted by heists" in done.output and "not counted" not in done.output, done.output
+    assert "counted by halves" in done.output and "not counted" not in done.output, done.output
     done = call("--config", file, "try", written(tmp_path, [line % 0]))
-    fault = "not counted: ZeroDivisionError: integer division or modulo by zero in bolt heists (heists.py, line 11)"
+    fault = "not counted: ZeroDivisionError: integer division or modulo by zero in bolt halves (halves.py, line 11)"
     assert fault in done.output, done.output
-    code = HEISTS.replace(
-        "Sum(share)}", 'Sum("data.loot")}, finish=lambda shown: {"inverse": 1 / (7 - shown["shares"])}'
+    code = HALVES.replace(
+        "Sum(share)}", 'Sum("data.points")}, finish=lambda shown: {"inverse": 1 / (7 - shown["shares"])}'
     )
-    (tmp_path / "bolts" / "heists.py").write_text(code)
+    (tmp_path / "bolts" / "halves.py").write_text(code)
     done = call("--config", file, "try", written(tmp_path, [line % 7]))
     assert (
-        "not counted: ZeroDivisionError: division by zero in bolt heists (heists.py, line 13)" in done.output
+        "not counted: ZeroDivisionError: division by zero in bolt halves (halves.py, line 13)" in done.output
     ), done.output
 
 

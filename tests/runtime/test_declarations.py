@@ -9,6 +9,7 @@ from random import Random
 import gevent
 import msgspec
 import pytest
+from failing_bolt import HALVES
 from msgspec.structs import replace
 from own_bolts_suite import CHANGED, PVP, TOPIC, Suite, fights, sections
 from runtime_harness import NOON
@@ -268,22 +269,6 @@ def test_built_in_bolts_are_noted_nowhere(suite: Suite) -> None:
     Declarations(Config(), suite.store).note_first_runs(BOLTS, refill)
     assert suite.store.load("positions", [f"declared:{name}" for name in BOLTS]) == {}
     refill.close()
-
-
-HALVES = """
-import msgspec
-from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Sum
-from analytics.core.tuples import Gamelog
-
-class Fight(msgspec.Struct):
-    points: int
-
-def share(row):
-    return 100 // row.data.points
-
-halves = Bolt("halves", {"gamelog.pvp_log": Reads(Gamelog[Fight])}, {"shares": Sum(share)})
-"""
 
 
 def test_a_function_that_fails_is_named_and_nothing_is_lost_when_it_is_corrected(suite: Suite) -> None:

@@ -50,7 +50,7 @@ def test_a_start_tells_which_process_runs_the_suite_and_takes_over_one_that_runs
         suite.must("start")
         os.umask(mask)
     before = suite.supervisor.pid
-    # Files of nodes are as private as whoever starts them has it.
+    # Nodes keep the umask of the process that starts them.
     assert "Umask:\t0027\n" in Path(f"/proc/{before}/status").read_text()
     said = suite.must("start")
     assert f"process {before} runs the suite beside systemd" in said and "started (process" in said

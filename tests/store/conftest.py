@@ -10,6 +10,7 @@ import pytest
 from databases import MEMBERS, STANDALONE, Servers
 from msgspec.structs import replace
 from needed import EMBEDDED, need
+from store_nodes import running
 
 from analytics.config import Config, MongoDB, StoreSection
 from analytics.store import MemoryStore, MongoStore, Store, open_store
@@ -25,10 +26,8 @@ def node_config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def node(node_config: Config) -> Iterator[StoreNode]:
-    node = StoreNode(node_config)
-    node.start()
-    yield node
-    node.stop()
+    with running(node_config) as node:
+        yield node
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +37,8 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     config = Config(
         data=tmp_path_factory.mktemp("embedded"), store=StoreSection(engine="secantus", port=free_ports(1)[0])
     )
-    node = StoreNode(config)
-    node.start()
-    yield config
-    node.stop()
+    with running(config):
+        yield config
 
 
 class Place:

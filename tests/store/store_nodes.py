@@ -1,12 +1,25 @@
-"""Waiting for the node ``store`` and its server."""
+"""The node ``store``, and waiting for it and its server."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from analytics.config import Config
 from analytics.errors import Unavailable
 from analytics.store import Store, Write
 from analytics.store.embedded import StoreNode
+
+
+@contextmanager
+def running(config: Config) -> Iterator[StoreNode]:
+    """Start the node, and stop it in the end."""
+    node = StoreNode(config)
+    node.start()
+    try:
+        yield node
+    finally:
+        node.stop()
 
 
 def step_until(node: StoreNode, reached: Callable[[], bool], seconds: float = 120) -> None:

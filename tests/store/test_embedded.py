@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from forms import thorough
 from needed import need_engine
-from store_nodes import gone, step_until, wait_gone, write_at_last
+from store_nodes import gone, running, step_until, wait_gone, write_at_last
 
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError, Unavailable
@@ -50,10 +50,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory, engine: Name) -> Config:
 @pytest.fixture(scope="module")
 def node(shared: Config) -> Iterator[StoreNode]:
     """Runs for all tests of this file that leave its server healthy, whatever they did to it."""
-    node = StoreNode(shared)
-    node.start()
-    yield node
-    node.stop()
+    with running(shared) as node:
+        yield node
 
 
 def test_it_starts_answers_and_stops(node_config: Config) -> None:

@@ -14,7 +14,7 @@ from forms import THOROUGH
 from needed import need_engine
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
-from store_nodes import step_until, wait_gone
+from store_nodes import running, step_until, wait_gone
 
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError, Unavailable
@@ -40,10 +40,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Config:
 @pytest.fixture(scope="module")
 def node(shared: Config) -> Iterator[StoreNode]:
     """Runs for all tests of this file that leave it as it is."""
-    node = StoreNode(shared)
-    node.start()
-    yield node
-    node.stop()
+    with running(shared) as node:
+        yield node
 
 
 def test_nobody_reads_without_the_password(node: StoreNode, shared: Config) -> None:
